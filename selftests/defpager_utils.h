@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the tests share: the pager, its stores and objects, and block devices
+ * to give to it.
+ *
+ * What can fail returns a negative errno, so that a test can ask for the one
+ * error that it expects.
+ */
+#ifndef DEFPAGER_UTILS_H
+#define DEFPAGER_UTILS_H
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/loop.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/defpager.h>
+
+#define KIB(n) ((uint64_t)(n) << 10)
+#define MIB(n) ((uint64_t)(n) << 20)
+#define GIB(n) ((uint64_t)(n) << 30)
+#define TIB(n) ((uint64_t)(n) << 40)
+
+/* What output buffers hold before a call. */
+#define POISON 0xcc
+
+static inline uint64_t page_size(void)
+{
+	return sysconf(_SC_PAGESIZE);
+}
+
+static inline int defpager_ioctl(int fd, unsigned long cmd, void *arg)
+{
+	return ioctl(fd, cmd, arg) < 0 ? -errno : 0;
+}
+
+static inline int pager_open(void)
+{
+	int fd = open("/dev/defpager", O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static inline int pager_info(int pager, struct defpager_info *info)
+{
+	memset(info, POISON, sizeof(*info));
+	info->size = sizeof(*info);
+	info->flags = 0;
+	return defpager_ioctl(pager, DEFPAGER_IOC_INFO, info);
+}
+
+static inline int store_open(int pager, const char *name)
+{
+	struct defpager_backing_store_open open = { .size = sizeof(open) };
+	int ret;
+
+	strncpy(open.name, name, sizeof(open.name) - 1);
+	ret = defpager_ioctl(pager, DEFPAGER_IOC_BACKING_STORE_OPEN, &open);
+	return ret ? ret : open.fd;
+}
+
+static inline int store_info(int store, struct defpager_backing_store_info *info)
+{
+	memset(info, POISON, sizeof(*info));
+	info->size = sizeof(*info);
+	info->flags = 0;
+	return defpager_ioctl(store, DEFPAGER_IOC_BACKING_STORE_INFO, info);
+}
+
+static inline struct defpager_segment_add
+segment_range(int device, uint64_t offset, uint64_t count, uint32_t record_size)
+{
+	struct defpager_segment_add add;
+
+	memset(&add, POISON, sizeof(add));
+	add.size = sizeof(add);
+	add.flags = 0;
+	add.device = device;
+	add.record_size = record_size;
+	add.offset = offset;
+	add.count = count;
+	return add;
+}
+
+static inline int segment_add(int store, int device, uint64_t offset,
+			      uint64_t count, uint32_t record_size)
+{
+	struct defpager_segment_add add;
+
+	add = segment_range(device, offset, count, record_size);
+	return defpager_ioctl(store, DEFPAGER_IOC_SEGMENT_ADD, &add);
+}
+
+static inline struct defpager_object_create object_request(uint64_t object_size)
+{
+	struct defpager_object_create create = {
+		.size = sizeof(create),
+		.object_size = object_size,
+		.backing_store = -1,
+		.fd = -1,
+	};
+
+	return create;
+}
+
+static inline int object_create_named(int pager, uint64_t object_size,
+				      const char *name)
+{
+	struct defpager_object_create create = object_request(object_size);
+	int ret;
+
+	strncpy(create.name, name, sizeof(create.name) - 1);
+	ret = defpager_ioctl(pager, DEFPAGER_IOC_OBJECT_CREATE, &create);
+	return ret ? ret : create.fd;
+}
+
+static inline int object_create(int pager, uint64_t object_size)
+{
+	return object_create_named(pager, object_size, "");
+}
+
+static inline int object_info(int object, struct defpager_object_info *info)
+{
+	memset(info, POISON, sizeof(*info));
+	info->size = sizeof(*info);
+	info->flags = 0;
+	return defpager_ioctl(object, DEFPAGER_IOC_OBJECT_INFO, info);
+}
+
+/*
+ * One call of a listing: up to @count rows from id *@start on. Returns how many
+ * rows came.
+ */
+static inline int list_rows(int fd, unsigned long cmd, uint64_t *start,
+			    void *rows, size_t row_size, uint32_t count)
+{
+	struct defpager_list list = {
+		.size = sizeof(list),
+		.start = *start,
+		.rows = (uintptr_t)rows,
+		.row_size = row_size,
+		.count = count,
+	};
+	int ret;
+
+	ret = defpager_ioctl(fd, cmd, &list);
+	if (ret)
+		return ret;
+	*start = list.start;
+	return list.count;
+}
+
+/* The row of the object or segment of this id, or -ENOENT. */
+static inline int list_find(int fd, unsigned long cmd, uint64_t id, void *row,
+			    size_t row_size)
+{
+	int ret = list_rows(fd, cmd, &(uint64_t){ id }, row, row_size, 1);
+	uint64_t found;
+
+	if (ret <= 0)
+		return ret ? ret : -ENOENT;
+	/* Both kinds of row have the id here. */
+	memcpy(&found, (char *)row + 8, sizeof(found));
+	return found == id ? 0 : -ENOENT;
+}
+
+/*
+ * A loop device over a sparse file in memory. It lives as long as it is open or
+ * has a segment, and the module keeps the segment's device open.
+ */
+static inline int loop_create(uint64_t bytes, uint32_t block_size,
+			      uint32_t lo_flags)
+{
+	struct loop_config config = {
+		.block_size = block_size,
+		.info.lo_flags = lo_flags | LO_FLAGS_AUTOCLEAR,
+	};
+	char path[32];
+	int control, file, number, fd;
+
+	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	if (control < 0)
+		return -errno;
+	file = memfd_create("loop", MFD_CLOEXEC);
+	if (file < 0 || ftruncate(file, bytes))
+		return -errno;
+	config.fd = file;
+	do {
+		number = ioctl(control, LOOP_CTL_GET_FREE);
+		if (number < 0)
+			return -errno;
+		snprintf(path, sizeof(path), "/dev/loop%d", number);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			return -errno;
+		if (!ioctl(fd, LOOP_CONFIGURE, &config))
+			break;
+		/* Somebody else took it: look for the next one. */
+		if (errno != EBUSY)
+			return -errno;
+		close(fd);
+	} while (1);
+	close(file);
+	close(control);
+	return fd;
+}
+
+/* The path of an open descriptor, such as /dev/loop3. */
+static inline const char *fd_path(int fd, char path[PATH_MAX])
+{
+	char link[32];
+	ssize_t length;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = readlink(link, path, PATH_MAX - 1);
+	path[length < 0 ? 0 : length] = '\0';
+	return path;
+}
+
+/* Adds a segment of so many bytes, on a device of its own, to the store. */
+static inline int store_grow(int store, uint64_t bytes)
+{
+	int device = loop_create(bytes, 4096, 0);
+	int ret;
+
+	if (device < 0)
+		return device;
+	ret = segment_add(store, device, 0, bytes / 4096, 4096);
+	close(device);
+	return ret;
+}
+
+/* Sees to it that so many bytes are free in the default store. */
+static inline int pager_need_space(int pager, uint64_t bytes)
+{
+	struct defpager_info info;
+	int store, ret;
+
+	ret = pager_info(pager, &info);
+	if (ret || info.free_bytes >= bytes)
+		return ret;
+	store = store_open(pager, DEFPAGER_DEFAULT_STORE);
+	if (store < 0)
+		return store;
+	ret = store_grow(store, bytes);
+	close(store);
+	return ret;
+}
+
+/*
+ * Forks a child which runs fn(arg) and exits with what it returns. Returns its
+ * exit status, or minus the number of the signal that ended it.
+ */
+static inline int in_child(int (*fn)(void *arg), void *arg)
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	fflush(stderr);
+	pid = fork();
+	if (pid == 0)
+		_exit(fn(arg));
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return -1000;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+/* Open descriptors of this process. */
+static inline int count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int entries = 0;
+
+	if (!dir)
+		return -errno;
+	while (readdir(dir))
+		entries++;
+	closedir(dir);
+	/* Without ".", ".." and the descriptor of the directory. */
+	return entries - 3;
+}
+
+static inline void sleep_ms(long ms)
+{
+	nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
+}
+
+/* Polls for a condition which comes true by itself; false after 20 seconds. */
+#define wait_until(condition) ({					\
+	int __tries = 4000;						\
+									\
+	while (!(condition) && --__tries)				\
+		sleep_ms(5);						\
+	__tries > 0;							\
+})
+
+#endif /* DEFPAGER_UTILS_H */

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Backing stores and their segments. */
+#include <errno.h>
+#include <string.h>
+
+#include "lib_private.h"
+
+LIBEXPORT int libdefpager_backing_store_open(int pager, const char *name)
+{
+	struct defpager_backing_store_open arg = { .size = sizeof(arg) };
+	int ret;
+
+	if (!name)
+		name = DEFPAGER_DEFAULT_STORE;
+	if (strlen(name) >= sizeof(arg.name))
+		return -ENAMETOOLONG;
+	strcpy(arg.name, name);
+
+	ret = lib_ioctl(pager, DEFPAGER_IOC_BACKING_STORE_OPEN, &arg);
+	return ret < 0 ? ret : arg.fd;
+}
+
+LIBEXPORT int
+libdefpager_backing_store_info(int backing_store,
+			       struct defpager_backing_store_info *info)
+{
+	return lib_ioctl(backing_store, DEFPAGER_IOC_BACKING_STORE_INFO, info);
+}
+
+LIBEXPORT int libdefpager_segment_add(int backing_store,
+				      struct defpager_segment_add *add)
+{
+	return lib_ioctl(backing_store, DEFPAGER_IOC_SEGMENT_ADD, add);
+}
+
+/* The caller's function and its context, on the way through lib_list(). */
+struct segment_row {
+	int (*row)(const struct defpager_segment_info *info, void *context);
+	void *context;
+};
+
+static int pass_segment_row(const void *row, void *context)
+{
+	const struct segment_row *to = context;
+
+	return to->row(row, to->context);
+}
+
+LIBEXPORT int
+libdefpager_segments(int backing_store,
+		     int (*row)(const struct defpager_segment_info *info,
+				void *context),
+		     void *context)
+{
+	struct defpager_segment_info rows[LIB_LIST_ROWS];
+	struct segment_row to = { .row = row, .context = context };
+
+	return lib_list(backing_store, DEFPAGER_IOC_SEGMENTS, rows,
+			sizeof(rows[0]), pass_segment_row, &to);
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The module comes and goes: not while it is needed, and leaving nothing.
+ *
+ * Needs a disk, and the module file: beside the directory of the tests where
+ * the build puts it, or at DEFPAGER_MODULE. The module is loaded in the end,
+ * without segments.
+ */
+#include <libgen.h>
+#include <pthread.h>
+#include <sys/utsname.h>
+
+#include "paging_utils.h"
+
+#include "kselftest_harness.h"
+
+#define TIMEOUT 300
+#define ROUNDS 20
+
+static int open_module(void)
+{
+	static const char *const places[] = {
+		"%s/../%s/defpager.ko",
+		"%s/../build/%s/defpager.ko",
+	};
+	const char *path = getenv("DEFPAGER_MODULE");
+	char exe[PATH_MAX] = "", place[PATH_MAX + 256];
+	struct utsname uts;
+	int file = -1;
+	size_t i;
+
+	if (path)
+		return open(path, O_RDONLY | O_CLOEXEC);
+	must(readlink("/proc/self/exe", exe, sizeof(exe) - 1) > 0);
+	must(uname(&uts) == 0);
+	path = dirname(exe);
+	for (i = 0; i < ARRAY_SIZE(places) && file < 0; i++) {
+		snprintf(place, sizeof(place), places[i], path, uts.release);
+		file = open(place, O_RDONLY | O_CLOEXEC);
+	}
+	return file;
+}
+
+static int load(void)
+{
+	int file = open_module();
+	int ret;
+
+	must(file >= 0);
+	ret = syscall(SYS_finit_module, file, "", 0) ? -errno : 0;
+	close(file);
+	return ret;
+}
+
+static int unload(void)
+{
+	return syscall(SYS_delete_module, "defpager", O_NONBLOCK) ? -errno : 0;
+}
+
+/* Whether nobody has claimed the disk, as mkfs and mount want to know it. */
+static bool disk_is_free(void)
+{
+	int disk = open("/dev/vda", O_RDWR | O_EXCL | O_CLOEXEC);
+
+	must(disk >= 0 || errno == EBUSY);
+	if (disk >= 0)
+		close(disk);
+	return disk >= 0;
+}
+
+FIXTURE(module)
+{
+	struct cgroup cgroup;
+};
+
+/* A module which is new, with nothing in it, however the last test ended. */
+FIXTURE_SETUP(module)
+{
+	int ret = unload();
+
+	ASSERT_TRUE(!ret || ret == -ENOENT);
+	ASSERT_EQ(0, load());
+	cgroup_enter(&self->cgroup, MIB(8));
+}
+
+FIXTURE_TEARDOWN(module)
+{
+	EXPECT_TRUE(cgroup_leave(&self->cgroup));
+}
+
+TEST_F_TIMEOUT(module, loads_and_unloads_repeatedly, TIMEOUT)
+{
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		ASSERT_EQ(0, access("/dev/defpager", F_OK));
+		ASSERT_EQ(-EEXIST, load());
+		ASSERT_EQ(0, unload());
+		ASSERT_NE(0, access("/dev/defpager", F_OK));
+		ASSERT_EQ(0, load());
+	}
+}
+
+TEST_F_TIMEOUT(module, open_pager_holds_it, TIMEOUT)
+{
+	int pager = pager_open();
+
+	ASSERT_LE(0, pager);
+	EXPECT_EQ(-EWOULDBLOCK, unload());
+	close(pager);
+	EXPECT_EQ(0, unload());
+	EXPECT_EQ(0, load());
+}
+
+TEST_F_TIMEOUT(module, open_store_holds_it, TIMEOUT)
+{
+	int pager = pager_open();
+	int store = store_open(pager, DEFPAGER_DEFAULT_STORE);
+
+	ASSERT_LE(0, store);
+	close(pager);
+	EXPECT_EQ(-EWOULDBLOCK, unload());
+	close(store);
+	EXPECT_EQ(0, unload());
+	EXPECT_EQ(0, load());
+}
+
+TEST_F_TIMEOUT(module, object_holds_it_as_long_as_it_is_used, TIMEOUT)
+{
+	int pager = pager_open_with_space();
+	struct memory memory = memory_create(pager, MIB(1));
+
+	close(pager);
+	fill_all(&memory, 1);
+	EXPECT_EQ(-EWOULDBLOCK, unload());
+	ASSERT_EQ(0, close(memory.fd));
+	EXPECT_EQ(-EWOULDBLOCK, unload());
+	EXPECT_TRUE(verify_all(&memory, 1));
+	ASSERT_EQ(0, munmap(memory.map, memory.size));
+	EXPECT_EQ(0, unload());
+	EXPECT_EQ(0, load());
+}
+
+TEST_F_TIMEOUT(module, segment_claims_the_disk_until_unload, TIMEOUT)
+{
+	ASSERT_TRUE(disk_is_free());
+	close(pager_open_with_space());
+	EXPECT_FALSE(disk_is_free());
+	EXPECT_EQ(0, unload());
+	EXPECT_TRUE(disk_is_free());
+	EXPECT_EQ(0, load());
+}
+
+TEST_F_TIMEOUT(module, works_anew_each_time, TIMEOUT)
+{
+	struct defpager_info info;
+	struct memory memory;
+	int i, pager;
+
+	for (i = 0; i < ROUNDS / 2; i++) {
+		pager = pager_open_with_space();
+		info = totals(pager);
+		ASSERT_EQ(1, info.nr_segments);
+		ASSERT_EQ(0, info.nr_objects);
+		ASSERT_EQ(0, info.pages_out);
+		/* Twice the limit, so half of it is out, or on the way. */
+		memory = memory_create(pager, MIB(16));
+		fill_all(&memory, 1 + i);
+		ASSERT_TRUE(verify_all(&memory, 1 + i));
+		ASSERT_LT(0, totals(pager).pages_out);
+		memory_destroy(&memory);
+		close(pager);
+		ASSERT_EQ(0, unload());
+		ASSERT_EQ(0, load());
+	}
+}
+
+/* Whatever is in flight for an object keeps the module, or is waited for. */
+TEST_F_TIMEOUT(module, unload_waits_for_page_out, TIMEOUT)
+{
+	struct memory memory;
+	int i, pager;
+
+	for (i = 0; i < ROUNDS; i++) {
+		pager = pager_open_with_space();
+		memory = memory_create(pager, MIB(4));
+		fill_all(&memory, 1);
+		close(pager);
+		must(madvise(memory.map, memory.size, MADV_PAGEOUT) == 0);
+		memory_destroy(&memory);
+		ASSERT_TRUE(wait_until(unload() == 0));
+		ASSERT_TRUE(disk_is_free());
+		ASSERT_EQ(0, load());
+	}
+}
+
+static void *use_what_is_there(void *arg)
+{
+	const volatile bool *stop = arg;
+	struct defpager_info info;
+	int pager, object;
+
+	while (!*stop) {
+		pager = pager_open();
+		if (pager < 0)
+			continue;
+		must(pager_info(pager, &info) == 0);
+		object = object_create(pager, MIB(1));
+		must(object >= 0);
+		close(pager);
+		close(object);
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(module, users_come_while_it_goes, TIMEOUT)
+{
+	volatile bool stop = false;
+	pthread_t user;
+	int i;
+
+	ASSERT_EQ(0, pthread_create(&user, NULL, use_what_is_there,
+				    (void *)&stop));
+	for (i = 0; i < ROUNDS; i++) {
+		ASSERT_TRUE(wait_until(unload() == 0));
+		ASSERT_EQ(0, load());
+	}
+	stop = true;
+	ASSERT_EQ(0, pthread_join(user, NULL));
+}
+
+TEST_HARNESS_MAIN

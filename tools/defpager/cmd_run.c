@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* defpager run */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "defpager.h"
+
+/* As of env(1), nohup(1) and the shell. */
+enum {
+	STATUS_NOT_EXECUTABLE = 126,
+	STATUS_NOT_FOUND = 127,
+	STATUS_SIGNALLED = 128,
+};
+
+enum {
+	OPT_HELP = 256,
+	OPT_NAME,
+	OPT_SIZE,
+	OPT_STORE,
+};
+
+static const struct option options[] = {
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ "name", required_argument, NULL, OPT_NAME },
+	{ "size", required_argument, NULL, OPT_SIZE },
+	{ "store", required_argument, NULL, OPT_STORE },
+	{ }
+};
+
+struct request {
+	struct defpager_object_create create;
+	const char *store;	/* NULL for the pager's choice */
+	char **command;
+};
+
+static bool parse_object_size(const char *text,
+			      struct defpager_object_create *create)
+{
+	uint64_t size;
+
+	if (parse_size(text, &size) && size > 0) {
+		create->object_size = size;
+		return true;
+	}
+	complain("--size %s: must be a number of bytes above 0, with K, M, G "
+		 "or T after it if you like", text);
+	return false;
+}
+
+static bool set_name(const char *name, struct defpager_object_create *create)
+{
+	if (strlen(name) >= sizeof(create->name)) {
+		complain("--name %s: must be shorter than %zu bytes", name,
+			 sizeof(create->name));
+		return false;
+	}
+	/* All behind the name must be zero; the option may come twice. */
+	strncpy(create->name, name, sizeof(create->name));
+	return true;
+}
+
+static bool parse_option(int option, struct request *request)
+{
+	switch (option) {
+	case OPT_NAME:
+		return set_name(optarg, &request->create);
+	case OPT_SIZE:
+		return parse_object_size(optarg, &request->create);
+	case OPT_STORE:
+		request->store = optarg;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* False if there is nothing to run, with the exit status in *status. */
+static bool parse(int argc, char **argv, struct request *request, int *status)
+{
+	int option;
+
+	/* "+": the options of COMMAND are not ours. */
+	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+		if (option == OPT_HELP) {
+			*status = command_help(&cmd_run);
+			return false;
+		}
+		if (!parse_option(option, request))
+			goto misused;
+	}
+	if (!request->create.object_size) {
+		complain("run wants --size");
+		goto misused;
+	}
+	if (optind == argc) {
+		complain("run wants a command");
+		goto misused;
+	}
+	request->command = argv + optind;
+	return true;
+
+misused:
+	*status = command_misused(&cmd_run);
+	return false;
+}
+
+/* The object's descriptor, or negative after a message. */
+static int create_object(struct request *request)
+{
+	struct defpager_object_create *create = &request->create;
+	int pager, object;
+
+	create->size = sizeof(*create);
+	create->backing_store = -1;
+	if (request->store) {
+		create->backing_store = backing_store_open(request->store);
+		if (create->backing_store < 0)
+			return -1;
+	}
+	pager = pager_open();
+	if (pager < 0)
+		return -1;
+	object = libdefpager_object_create(pager, create);
+	if (object < 0)
+		explain(OP_OBJECT_CREATE,
+			create->name[0] ? create->name : "object", object);
+	close(pager);
+	if (request->store)
+		close(create->backing_store);
+	return object;
+}
+
+/* "{}" replaced by the path wherever it occurs; the result is allocated. */
+static char *replace(const char *text, const char *path)
+{
+	size_t size = strlen(text) * (strlen(path) + 1) + 1;
+	char *result = malloc(size);
+	char *to = result;
+	const char *hit;
+
+	if (!result)
+		die_no_memory();
+	while ((hit = strstr(text, "{}"))) {
+		to = mempcpy(to, text, hit - text);
+		to = stpcpy(to, path);
+		text = hit + 2;
+	}
+	strcpy(to, text);
+	return result;
+}
+
+/*
+ * Signals that ask a process to end, sent to this one, are meant for the
+ * command.  Those of the terminal reach both without our help.
+ */
+static volatile sig_atomic_t command_pid;
+
+static void pass_on(int signal)
+{
+	kill(command_pid, signal);
+}
+
+static void set_signals(sigset_t *blocked)
+{
+	struct sigaction passed = { .sa_handler = pass_on };
+
+	sigaction(SIGTERM, &passed, NULL);
+	sigaction(SIGHUP, &passed, NULL);
+	/* Held back until there is a process to pass them on to. */
+	sigemptyset(blocked);
+	sigaddset(blocked, SIGTERM);
+	sigaddset(blocked, SIGHUP);
+	sigprocmask(SIG_BLOCK, blocked, NULL);
+}
+
+static void __attribute__((noreturn)) execute(struct request *request,
+					      int object, const char *path)
+{
+	char number[16];
+
+	/*
+	 * The path leads through the parent, so that it means the same in
+	 * whatever processes the command starts, whether or not they inherit
+	 * the descriptor.
+	 */
+	for (char **arg = request->command; *arg; arg++)
+		*arg = replace(*arg, path);
+	snprintf(number, sizeof(number), "%d", object);
+	if (setenv("DEFPAGER_FD", number, 1) ||
+	    setenv("DEFPAGER_PATH", path, 1))
+		die_no_memory();
+	fcntl(object, F_SETFD, 0);
+
+	execvp(request->command[0], request->command);
+	complain("%s: %m", request->command[0]);
+	_exit(errno == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE);
+}
+
+static int wait_for_command(void)
+{
+	int status;
+
+	while (waitpid(command_pid, &status, 0) < 0) {
+		if (errno != EINTR) {
+			complain("cannot wait for the command: %m");
+			return STATUS_FAILED;
+		}
+	}
+	return WIFSIGNALED(status) ? STATUS_SIGNALLED + WTERMSIG(status)
+				   : WEXITSTATUS(status);
+}
+
+static int run_command(struct request *request, int object)
+{
+	sigset_t blocked;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)getpid(), object);
+	set_signals(&blocked);
+	command_pid = fork();
+	if (command_pid < 0) {
+		complain("cannot start a process: %m");
+		return STATUS_FAILED;
+	}
+	if (!command_pid) {
+		signal(SIGTERM, SIG_DFL);
+		signal(SIGHUP, SIG_DFL);
+		sigprocmask(SIG_UNBLOCK, &blocked, NULL);
+		execute(request, object, path);
+	}
+	/* As system(3): what to do about them is for the command to say. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	sigprocmask(SIG_UNBLOCK, &blocked, NULL);
+	return wait_for_command();
+}
+
+static int run_run(int argc, char **argv)
+{
+	struct request request = { };
+	int object, status;
+
+	if (!parse(argc, argv, &request, &status))
+		return status;
+	object = create_object(&request);
+	if (object < 0)
+		return STATUS_FAILED;
+	status = run_command(&request, object);
+	close(object);
+	return status;
+}
+
+const struct command cmd_run = {
+	.name = "run",
+	.summary = "create a memory object and run a command with it",
+	.usage = "run --size SIZE [--name NAME] [--store STORE]\n"
+		 "                [--] COMMAND [ARGUMENT...]",
+	.help =
+	"Creates a memory object, runs COMMAND with it, and exits with its status.\n"
+	"The object is gone when COMMAND has ended and nobody else holds it.\n"
+	"\n"
+	"{} in the arguments of COMMAND is replaced by the path of the object.\n"
+	"COMMAND also finds it in $DEFPAGER_PATH, and in $DEFPAGER_FD the number\n"
+	"of a descriptor it inherits.\n"
+	"\n"
+	"  --size SIZE    the object's maximum size in bytes; K, M, G and T after\n"
+	"                 the number mean powers of 1024\n"
+	"  --name NAME    a name for people, shown by defpager objects\n"
+	"  --store STORE  confine it to this backing store (needs root)\n"
+	"  --help         this text\n"
+	"\n"
+	"Example: defpager run --size 8G -- fio --name=test --filename={} --rw=randrw\n",
+	.run = run_run,
+};

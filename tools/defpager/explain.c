@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What each errno of each operation means to a person, and what to do. */
+#include <errno.h>
+#include <string.h>
+
+#include "defpager.h"
+
+struct reason {
+	int error;
+	const char *text;
+};
+
+/* Each table ends with an error of 0. */
+
+static const struct reason pager_open_reasons[] = {
+	{ ENOENT, "does not exist; is the module loaded? (modprobe defpager)" },
+	{ ENODEV, "has no driver; is the module loaded? (modprobe defpager)" },
+	{ ENXIO, "has no driver; is the module loaded? (modprobe defpager)" },
+	{ EACCES, "you may not use it; be root or a member of the group that "
+		  "owns it (ls -l /dev/defpager)" },
+	{ EPERM, "this process may not use it; a container has to be given "
+		 "the device" },
+	{ }
+};
+
+static const struct reason info_reasons[] = {
+	{ }
+};
+
+static const struct reason object_create_reasons[] = {
+	{ EINVAL, "the pager refuses the object; its size must be 1 byte up "
+		  "to \"Largest object\" (defpager info --bytes), and its name "
+		  "free of slashes and control characters" },
+	{ EINTR, "interrupted" },
+	{ }
+};
+
+static const struct reason objects_reasons[] = {
+	{ }
+};
+
+static const struct reason backing_store_open_reasons[] = {
+	{ ENOENT, "there is no backing store of that name; \"default\" "
+		  "always exists" },
+	{ ENAMETOOLONG, "the name is too long for a backing store" },
+	{ EINVAL, "this cannot be the name of a backing store" },
+	{ EPERM, "using a backing store needs CAP_SYS_ADMIN; run this as "
+		 "root" },
+	{ }
+};
+
+static const struct reason device_open_reasons[] = {
+	{ ENOENT, "no such device (lsblk lists them)" },
+	{ ENOTDIR, "no such device (lsblk lists them)" },
+	{ EACCES, "you may not read and write it; run this as root" },
+	{ EPERM, "this process may not read and write it; run this as root, "
+		 "outside of a container" },
+	{ EROFS, "is read-only (blockdev --getro)" },
+	{ ENOTBLK, "is not a block device; losetup makes one of a file" },
+	{ EISDIR, "is a directory, not a block device" },
+	{ EBUSY, "is in use by another driver; release it first (lsblk)" },
+	{ ENODEV, "there is no such device any more" },
+	{ ENXIO, "there is no such device any more" },
+	{ ENOMEDIUM, "has no medium" },
+	{ }
+};
+
+static const struct reason segment_add_reasons[] = {
+	{ EINVAL, "the range overlaps a segment on the same disk (defpager "
+		  "segments), or does not hold a whole aligned page" },
+	{ EBUSY, "is mounted, used as swap or claimed by another driver; "
+		 "release it first (lsblk, swapon --show)" },
+	{ EPERM, "adding a segment needs CAP_SYS_ADMIN; run this as root" },
+	{ EROFS, "is read-only (blockdev --getro)" },
+	{ ENOTBLK, "is not a block device; losetup makes one of a file" },
+	{ EOPNOTSUPP, "its logical block is larger than a page, which the "
+		      "pager does not support (blockdev --getss)" },
+	{ ENOSPC, "the pager cannot address more space; its segments can hold "
+		  "4 PiB together" },
+	{ ENODEV, "the device is gone" },
+	{ ENXIO, "the device is gone" },
+	{ }
+};
+
+static const struct reason segments_reasons[] = {
+	{ }
+};
+
+/* What the kernel may say to any request. */
+static const struct reason common_reasons[] = {
+	{ EPERM, "not permitted; run this as root" },
+	{ ENOMEM, "the kernel has no memory for this; free some and try "
+		  "again" },
+	{ ENOTTY, "the loaded module does not know this request; it must be "
+		  "as new as this tool (modinfo defpager)" },
+	{ E2BIG, "the loaded module does not know all of this request; it must "
+		 "be as new as this tool (modinfo defpager)" },
+	{ EMFILE, "too many open files in this process (ulimit -n)" },
+	{ ENFILE, "too many open files in the system (sysctl fs.file-max)" },
+	{ }
+};
+
+static const struct reason *const reasons[] = {
+	[OP_PAGER_OPEN] = pager_open_reasons,
+	[OP_INFO] = info_reasons,
+	[OP_OBJECT_CREATE] = object_create_reasons,
+	[OP_OBJECTS] = objects_reasons,
+	[OP_BACKING_STORE_OPEN] = backing_store_open_reasons,
+	[OP_DEVICE_OPEN] = device_open_reasons,
+	[OP_SEGMENT_ADD] = segment_add_reasons,
+	[OP_SEGMENTS] = segments_reasons,
+};
+
+static const char *find_reason(const struct reason *reason, int error)
+{
+	for (; reason->error; reason++)
+		if (reason->error == error)
+			return reason->text;
+	return NULL;
+}
+
+void explain(enum operation operation, const char *subject, int error)
+{
+	const char *text = find_reason(reasons[operation], -error);
+
+	if (!text)
+		text = find_reason(common_reasons, -error);
+	if (!text)
+		text = strerror(-error);
+	complain("%s: %s", subject, text);
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Messages for people, on stderr. */
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "defpager.h"
+
+void complain(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fputs("defpager: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+}
+
+void die_no_memory(void)
+{
+	complain("out of memory");
+	exit(STATUS_FAILED);
+}

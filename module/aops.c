@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The page cache's side: how folios come in, are marked dirty and are let go.
+ *
+ * PG_dirty is never set, so that nothing of the kernel's writeback applies:
+ * no throttling, no flushing.  What "newer than its slot" means here is
+ * PG_checked, which belongs to the filesystem and which migration copies.
+ *
+ * A map entry is acted upon only with the folio locked and in the page cache.
+ * A fault that looked before and saw no slot proves nothing: the page may have
+ * been written out for the first time and evicted since, and zeros in its
+ * place would be data loss.
+ */
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+
+#include "defpager.h"
+
+/* Is there a folio at @index?  A hint. */
+bool defpager_cached(struct defpager_object *object, pgoff_t index)
+{
+	void *entry = xa_load(&object->inode.i_mapping->i_pages, index);
+
+	return entry && !xa_is_value(entry);
+}
+
+/* Promise space to a page that has none: it may become dirty from now on. */
+static int defpager_reserve_page(struct defpager_object *object, pgoff_t index)
+{
+	int ret = defpager_store_reserve(object->store, 1);
+
+	if (!ret)
+		defpager_map_set(&object->map, index, DEFPAGER_ENTRY_RESERVED);
+	return ret;
+}
+
+static int defpager_fill_zero(struct defpager_object *object,
+			      struct folio *folio, u64 entry)
+{
+	int ret;
+
+	if (entry == DEFPAGER_ENTRY_NONE) {
+		ret = defpager_map_prepare(&object->map, folio->index,
+					   GFP_KERNEL);
+		if (!ret)
+			ret = defpager_reserve_page(object, folio->index);
+		if (ret)
+			return ret;
+	}
+	folio_zero_range(folio, 0, folio_size(folio));
+	folio_mark_uptodate(folio);
+	return 0;
+}
+
+/* Give a locked folio its content, and wait for it. */
+static int defpager_fill(struct defpager_object *object, struct folio *folio)
+{
+	u64 entry;
+
+	if (folio_test_uptodate(folio))
+		return 0;
+	entry = defpager_map_get(&object->map, folio->index);
+	if (defpager_entry_is_slot(entry))
+		return defpager_read_sync(folio, entry);
+	if (entry == DEFPAGER_ENTRY_LOST)
+		return -EIO;
+	return defpager_fill_zero(object, folio, entry);
+}
+
+/*
+ * A locked folio of which every byte is going to be overwritten needs a
+ * promise of space, but no content; what was lost is made good by it.
+ */
+static int defpager_fill_nothing(struct defpager_object *object,
+				 struct folio *folio)
+{
+	u64 entry = defpager_map_get(&object->map, folio->index);
+
+	if (entry == DEFPAGER_ENTRY_LOST)
+		defpager_map_set(&object->map, folio->index,
+				 DEFPAGER_ENTRY_RESERVED);
+	if (entry == DEFPAGER_ENTRY_NONE)
+		return defpager_reserve_page(object, folio->index);
+	return 0;
+}
+
+/**
+ * defpager_get_folio() - bring a page into memory
+ * @object: the object
+ * @index: page index
+ * @gfp: how to allocate the folio
+ * @overwrite: the caller overwrites all of it: no content is needed, and the
+ *	folio may not be uptodate
+ *
+ * Context: mapping->invalidate_lock or i_rwsem held; sleeps.
+ * Return: the folio, locked and with a reference; or an error pointer:
+ *	-ENOSPC, -ENOMEM, -EIO.
+ */
+struct folio *defpager_get_folio(struct defpager_object *object, pgoff_t index,
+				 gfp_t gfp, bool overwrite)
+{
+	struct folio *folio;
+	int ret;
+
+	/* Look before a folio is allocated in vain. */
+	if (defpager_map_get(&object->map, index) == DEFPAGER_ENTRY_NONE &&
+	    defpager_store_full(object->store))
+		return ERR_PTR(-ENOSPC);
+	ret = defpager_map_prepare(&object->map, index, GFP_KERNEL);
+	if (ret)
+		return ERR_PTR(ret);
+	folio = __filemap_get_folio(object->inode.i_mapping, index,
+				    FGP_LOCK | FGP_ACCESSED | FGP_CREAT, gfp);
+	if (IS_ERR(folio))
+		return folio;
+	ret = overwrite ? defpager_fill_nothing(object, folio) :
+			  defpager_fill(object, folio);
+	if (ret) {
+		folio_unlock(folio);
+		folio_put(folio);
+		return ERR_PTR(ret);
+	}
+	return folio;
+}
+
+/* Bring one page in; the folio is unlocked when that is done. */
+static int defpager_read_folio(struct file *file, struct folio *folio)
+{
+	struct defpager_object *object = defpager_object(folio->mapping->host);
+	u64 entry = defpager_map_get(&object->map, folio->index);
+	struct defpager_io io;
+	int ret;
+
+	if (defpager_entry_is_slot(entry)) {
+		defpager_io_init(&io, REQ_OP_READ, 1);
+		defpager_io_add(&io, folio, entry);
+		defpager_io_submit(&io);
+		return 0;
+	}
+	ret = defpager_fill(object, folio);
+	folio_unlock(folio);
+	return ret;
+}
+
+/*
+ * Bring in pages that are going to be wanted.  The page cache has decided how
+ * many; holes are not filled for its sake, and the first one ends it.
+ */
+static void defpager_readahead(struct readahead_control *rac)
+{
+	struct defpager_object *object = defpager_object(rac->mapping->host);
+	pgoff_t index = readahead_index(rac);
+	struct defpager_io io;
+	struct folio *folio;
+	u64 entry;
+
+	defpager_io_init(&io, REQ_OP_READ, readahead_count(rac));
+	while (true) {
+		/* Folios not taken are removed again: look before taking. */
+		entry = defpager_map_get(&object->map, index);
+		if (!defpager_entry_is_slot(entry))
+			break;
+		folio = readahead_folio(rac);
+		if (!folio)
+			break;
+		index = folio_next_index(folio);
+		defpager_io_add(&io, folio, entry);
+	}
+	defpager_io_submit(&io);
+}
+
+/*
+ * Called under a page table lock, or with nothing: set the mark, whatever it
+ * was.  A test before it could miss that page-out is just clearing it.
+ */
+static bool defpager_dirty_folio(struct address_space *mapping,
+				 struct folio *folio)
+{
+	folio_set_checked(folio);
+	return true;
+}
+
+/*
+ * Reclaim, or somebody else who would like to have the folio, asks to let it
+ * go.  @gfp of 0 means that nothing is to be done for it.
+ *
+ * References come before the mark: reclaim's own last look is at PG_dirty,
+ * which is no use here.  Whoever had the page pinned before it was unmapped
+ * may write to it, mark it and then let go of the reference; so a look at the
+ * mark that finds no other reference afterwards is too early, and the other
+ * way round is right.  New references that can lead to a mark need the folio
+ * lock or a mapping.  Reclaim holds the one and has removed the other.
+ */
+static bool defpager_release_folio(struct folio *folio, gfp_t gfp)
+{
+	if (folio_ref_count(folio) != 1 + folio_nr_pages(folio))
+		return false;
+	/* Pairs with the barrier in folio_put(): the reference, the mark. */
+	smp_rmb();
+	if (!folio_test_checked(folio)) {
+		defpager_count(DEFPAGER_CLEAN_DROPS, folio_nr_pages(folio));
+		return true;
+	}
+	if (gfp)
+		defpager_want(defpager_object(folio->mapping->host), folio,
+			      gfp);
+	return false;
+}
+
+/*
+ * The memory of a locked folio has gone bad, and it is unmapped.  A clean one
+ * can be read again.  Of a dirty one the content is lost, and that must not be
+ * forgotten: neither zeros nor what the slot has are what was there.
+ */
+static int defpager_error_remove_folio(struct address_space *mapping,
+				       struct folio *folio)
+{
+	struct defpager_object *object = defpager_object(mapping->host);
+	pgoff_t index = folio->index;
+	u64 entry = defpager_map_get(&object->map, index);
+
+	folio_wait_writeback(folio);
+	if (folio_test_checked(folio) && entry != DEFPAGER_ENTRY_NONE) {
+		defpager_map_set(&object->map, index, DEFPAGER_ENTRY_LOST);
+		if (defpager_entry_is_slot(entry))
+			defpager_slot_free(entry);
+	}
+	return generic_error_remove_folio(mapping, folio);
+}
+
+DEFINE_COMPAT_ERROR_REMOVE_FOLIO(defpager_error_remove_folio)
+
+const struct address_space_operations defpager_aops = {
+	.read_folio	= defpager_read_folio,
+	.readahead	= defpager_readahead,
+	.dirty_folio	= defpager_dirty_folio,
+	.release_folio	= defpager_release_folio,
+	.migrate_folio	= filemap_migrate_folio,
+	COMPAT_ERROR_REMOVE_FOLIO(defpager_error_remove_folio),
+};
+
+static vm_fault_t defpager_fault_error(struct folio *folio)
+{
+	return PTR_ERR(folio) == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+}
+
+/* A page that has most likely never been touched: no I/O, no readahead. */
+static vm_fault_t defpager_fault_hole(struct vm_fault *vmf,
+				      struct defpager_object *object)
+{
+	struct address_space *mapping = object->inode.i_mapping;
+	struct folio *folio;
+
+	filemap_invalidate_lock_shared(mapping);
+	folio = defpager_get_folio(object, vmf->pgoff, vmf->gfp_mask, false);
+	filemap_invalidate_unlock_shared(mapping);
+	if (IS_ERR(folio))
+		return defpager_fault_error(folio);
+	/* Truncation sets the size first, then waits for folio locks. */
+	if (vmf->pgoff >= DIV_ROUND_UP(i_size_read(&object->inode), PAGE_SIZE)) {
+		folio_unlock(folio);
+		folio_put(folio);
+		return VM_FAULT_SIGBUS;
+	}
+	vmf->page = folio_file_page(folio, vmf->pgoff);
+	return VM_FAULT_LOCKED;
+}
+
+static vm_fault_t defpager_fault(struct vm_fault *vmf)
+{
+	struct file *file = vmf->vma->vm_file;
+	struct inode *inode = file_inode(file);
+	struct defpager_object *object = defpager_object(inode);
+	pgoff_t index = vmf->pgoff;
+	vm_fault_t ret = 0;
+
+	if (index >= DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE))
+		return VM_FAULT_SIGBUS;
+	if (!defpager_cached(object, index)) {
+		if (!defpager_entry_is_slot(defpager_map_get(&object->map,
+							     index)))
+			return defpager_fault_hole(vmf, object);
+		/*
+		 * The readahead of mapped files reads around each miss.  That
+		 * of read() reads one page if access is random, so use this,
+		 * and let filemap_fault() find what it has started.
+		 */
+		page_cache_sync_readahead(inode->i_mapping, &file->f_ra, file,
+					  index, 1);
+		ret = VM_FAULT_MAJOR;
+	}
+	file->f_ra.prev_pos = (loff_t)index << PAGE_SHIFT;
+	return ret | filemap_fault(vmf);
+}
+
+const struct vm_operations_struct defpager_vm_ops = {
+	.fault		= defpager_fault,
+	.map_pages	= filemap_map_pages,
+};

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The block layer's side of page-out and page-in.
+ *
+ * What happens on an error:
+ *
+ *  - The bio goes to a worker, which has process context and may take its
+ *    time, and each folio of it is tried again alone.  So an error concerns
+ *    the pages it concerns, and not their neighbours in the same request.
+ *  - A page that cannot be written gets another slot, and the bad one is
+ *    retired.  After a few slots it stays dirty in memory, where it is asked
+ *    for again by reclaim some day.
+ *  - A page that cannot be read is left not uptodate, and is an error for
+ *    whoever wants it, each time.
+ *
+ * Until its I/O has ended, a folio being written has PG_writeback and one
+ * being read is locked; either keeps truncation, and so the end of its object,
+ * away, and gives the right to change its map entry.  After that, neither
+ * folio nor object may be looked at.
+ */
+#include <linux/bio.h>
+#include <linux/llist.h>
+#include <linux/pagemap.h>
+#include <linux/sched/mm.h>
+
+#include "defpager.h"
+#include "trace.h"
+
+/* Slots tried for a page before it is left in memory. */
+#define DEFPAGER_WRITE_TRIES	4
+
+struct defpager_bio {
+	struct llist_node failed;
+	u64 slot;			/* of the first folio */
+	struct bio bio;			/* last: its vectors follow */
+};
+
+static struct bio_set defpager_bioset;
+static struct workqueue_struct *defpager_error_wq;
+static LLIST_HEAD(defpager_failed_bios);
+
+static struct defpager_bio *defpager_bio_of(struct bio *bio)
+{
+	return container_of(bio, struct defpager_bio, bio);
+}
+
+/* One folio, and wait. */
+static int defpager_io_sync(struct folio *folio, u64 slot, blk_opf_t opf)
+{
+	struct defpager_segment *segment = defpager_segment_of(slot);
+	struct bio_vec bvec;
+	struct bio bio;
+	int ret;
+
+	bio_init(&bio, segment->bdev, &bvec, 1, opf);
+	bio.bi_iter.bi_sector = defpager_segment_sector(segment, slot);
+	__bio_add_page(&bio, folio_page(folio, 0), folio_size(folio), 0);
+	ret = submit_bio_wait(&bio);
+	if (ret)
+		pr_err_ratelimited("%pg: cannot %s sector %llu\n",
+				   segment->bdev,
+				   op_is_write(opf) ? "write" : "read",
+				   (u64)defpager_segment_sector(segment, slot));
+	bio_uninit(&bio);
+	return ret;
+}
+
+/* A folio whose write failed, with PG_writeback still set. */
+static void defpager_write_again(struct folio *folio, u64 slot)
+{
+	struct defpager_object *object = defpager_object(folio->mapping->host);
+	int tries;
+
+	for (tries = 1; slot != DEFPAGER_NO_SLOT; tries++) {
+		if (!defpager_io_sync(folio, slot, REQ_OP_WRITE))
+			break;
+		defpager_count(DEFPAGER_WRITE_ERRORS, 1);
+		defpager_slot_retire(slot);
+		slot = tries == DEFPAGER_WRITE_TRIES ? DEFPAGER_NO_SLOT :
+		       defpager_slot_alloc(object->store, folio->index,
+					   DEFPAGER_NO_SLOT);
+		defpager_map_set(&object->map, folio->index,
+				 slot == DEFPAGER_NO_SLOT ?
+				 DEFPAGER_ENTRY_RESERVED : slot);
+	}
+	/* Memory has the only copy now: before reclaim may look again. */
+	if (slot == DEFPAGER_NO_SLOT)
+		folio_set_checked(folio);
+	defpager_writeback_end(folio);
+}
+
+/* A folio whose read failed, still locked. */
+static void defpager_read_again(struct folio *folio, u64 slot)
+{
+	if (defpager_io_sync(folio, slot, REQ_OP_READ))
+		defpager_count(DEFPAGER_READ_ERRORS, 1);
+	else
+		folio_mark_uptodate(folio);
+	folio_unlock(folio);
+}
+
+static void defpager_bio_again(struct bio *bio)
+{
+	bool write = op_is_write(bio_op(bio));
+	u64 slot = defpager_bio_of(bio)->slot;
+	struct folio_iter fi;
+	unsigned int nr = 0;
+
+	bio_for_each_folio_all(fi, bio) {
+		unsigned long pages = fi.length >> PAGE_SHIFT;
+
+		if (write)
+			defpager_write_again(fi.folio, slot);
+		else
+			defpager_read_again(fi.folio, slot);
+		slot += pages;
+		nr += pages;
+	}
+	if (write)
+		defpager_writeback_progress(nr);
+	bio_put(bio);
+}
+
+static void defpager_error_work_fn(struct work_struct *work)
+{
+	unsigned int noreclaim = memalloc_noreclaim_save();
+	struct defpager_bio *dbio, *next;
+
+	llist_for_each_entry_safe(dbio, next,
+				  llist_del_all(&defpager_failed_bios), failed)
+		defpager_bio_again(&dbio->bio);
+	memalloc_noreclaim_restore(noreclaim);
+}
+
+static DECLARE_WORK(defpager_error_work, defpager_error_work_fn);
+
+static void defpager_write_end_io(struct bio *bio)
+{
+	struct folio_iter fi;
+	unsigned int nr = 0;
+
+	if (bio->bi_status) {
+		llist_add(&defpager_bio_of(bio)->failed, &defpager_failed_bios);
+		queue_work(defpager_error_wq, &defpager_error_work);
+		return;
+	}
+	bio_for_each_folio_all(fi, bio) {
+		nr += fi.length >> PAGE_SHIFT;
+		defpager_writeback_end(fi.folio);
+	}
+	defpager_writeback_progress(nr);
+	bio_put(bio);
+}
+
+static void defpager_read_end_io(struct bio *bio)
+{
+	struct folio_iter fi;
+
+	if (bio->bi_status) {
+		llist_add(&defpager_bio_of(bio)->failed, &defpager_failed_bios);
+		queue_work(defpager_error_wq, &defpager_error_work);
+		return;
+	}
+	bio_for_each_folio_all(fi, bio) {
+		folio_mark_uptodate(fi.folio);
+		folio_unlock(fi.folio);
+	}
+	bio_put(bio);
+}
+
+/* @expected: how many folios are likely to come, to size the bios. */
+void defpager_io_init(struct defpager_io *io, blk_opf_t opf,
+		      unsigned int expected)
+{
+	*io = (struct defpager_io) { .opf = opf, .expected = expected };
+}
+
+void defpager_io_submit(struct defpager_io *io)
+{
+	struct bio *bio = io->bio;
+	struct defpager_segment *segment = io->segment;
+	struct folio *first;
+	unsigned int pages;
+	u64 slot;
+
+	if (!bio)
+		return;
+	io->bio = NULL;
+	slot = defpager_bio_of(bio)->slot;
+	pages = bio->bi_iter.bi_size >> PAGE_SHIFT;
+	first = page_folio(bio_first_page_all(bio));
+	if (op_is_write(io->opf)) {
+		defpager_count(DEFPAGER_WRITES, 1);
+		defpager_count(DEFPAGER_PAGES_OUT, pages);
+		atomic64_add(pages, &segment->pages_out);
+		trace_defpager_pageout(first->mapping->host->i_ino,
+				       first->index, pages, segment, slot);
+	} else {
+		defpager_count(DEFPAGER_READS, 1);
+		defpager_count(DEFPAGER_PAGES_IN, pages);
+		atomic64_add(pages, &segment->pages_in);
+		trace_defpager_pagein(first->mapping->host->i_ino,
+				      first->index, pages, segment, slot);
+	}
+	submit_bio(bio);
+}
+
+static bool defpager_io_append(struct defpager_io *io, struct folio *folio,
+			       u64 slot)
+{
+	if (!io->bio || slot != io->next_slot ||
+	    defpager_segment_of(slot) != io->segment)
+		return false;
+	return bio_add_page(io->bio, folio_page(folio, 0), folio_size(folio),
+			    0) == folio_size(folio);
+}
+
+static void defpager_io_start(struct defpager_io *io, struct folio *folio,
+			      u64 slot)
+{
+	struct defpager_segment *segment = defpager_segment_of(slot);
+	unsigned short vecs = clamp(io->expected, 1U, (unsigned int)BIO_MAX_VECS);
+	struct bio *bio;
+
+	/* From a mempool: waits for bios in flight if it must, never fails. */
+	bio = bio_alloc_bioset(segment->bdev, vecs, io->opf, GFP_NOIO,
+			       &defpager_bioset);
+	bio->bi_iter.bi_sector = defpager_segment_sector(segment, slot);
+	bio->bi_end_io = op_is_write(io->opf) ? defpager_write_end_io :
+						defpager_read_end_io;
+	__bio_add_page(bio, folio_page(folio, 0), folio_size(folio), 0);
+	defpager_bio_of(bio)->slot = slot;
+	io->segment = segment;
+	io->bio = bio;
+}
+
+/**
+ * defpager_io_add() - start the I/O of a folio
+ * @io: a stream
+ * @folio: to write: with PG_writeback set; to read: locked
+ * @slot: where to
+ *
+ * From here @folio belongs to the I/O.  It is on its way after the next
+ * defpager_io_submit() at the latest.
+ */
+void defpager_io_add(struct defpager_io *io, struct folio *folio, u64 slot)
+{
+	unsigned int pages = folio_nr_pages(folio);
+
+	if (!defpager_io_append(io, folio, slot)) {
+		defpager_io_submit(io);
+		defpager_io_start(io, folio, slot);
+	}
+	io->next_slot = slot + pages;
+	io->expected -= min(io->expected, pages);
+}
+
+/* Read a locked folio, and wait. */
+int defpager_read_sync(struct folio *folio, u64 slot)
+{
+	int ret = defpager_io_sync(folio, slot, REQ_OP_READ);
+
+	defpager_count(DEFPAGER_READS, 1);
+	defpager_count(DEFPAGER_PAGES_IN, folio_nr_pages(folio));
+	if (ret) {
+		defpager_count(DEFPAGER_READ_ERRORS, 1);
+		return -EIO;
+	}
+	folio_mark_uptodate(folio);
+	return 0;
+}
+
+int __init defpager_bio_init(void)
+{
+	int ret;
+
+	defpager_error_wq = alloc_workqueue("defpager_error",
+					    WQ_MEM_RECLAIM | WQ_UNBOUND, 1);
+	if (!defpager_error_wq)
+		return -ENOMEM;
+	ret = bioset_init(&defpager_bioset, BIO_POOL_SIZE,
+			  offsetof(struct defpager_bio, bio),
+			  BIOSET_NEED_BVECS);
+	if (ret)
+		destroy_workqueue(defpager_error_wq);
+	return ret;
+}
+
+void defpager_bio_exit(void)
+{
+	bioset_exit(&defpager_bioset);
+	destroy_workqueue(defpager_error_wq);
+}

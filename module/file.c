@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory objects as files: read, write, seek, map, resize, and what the
+ * descriptor tells of itself.
+ */
+#include <linux/file.h>
+#include <linux/highmem.h>
+#include <linux/pagemap.h>
+#include <linux/seq_file.h>
+#include <linux/splice.h>
+#include <linux/uio.h>
+
+#include "defpager.h"
+
+/* Bytes from @pos on that are untouched (or touched), at most @len. */
+static size_t defpager_extent(struct defpager_object *object, loff_t pos,
+			      size_t len, bool touched)
+{
+	pgoff_t index = pos >> PAGE_SHIFT;
+	pgoff_t last = (pos + len - 1) >> PAGE_SHIFT;
+
+	/* The first page of the other kind ends it. */
+	if (!defpager_map_next(&object->map, &index, !touched) || index > last)
+		return len;
+	if (index <= pos >> PAGE_SHIFT)
+		return 0;
+	return ((loff_t)index << PAGE_SHIFT) - pos;
+}
+
+/* A page that nobody touched is not brought into memory to read zeros. */
+static ssize_t defpager_read_hole(struct kiocb *iocb, struct iov_iter *to,
+				  size_t len)
+{
+	size_t done = iov_iter_zero(len, to);
+
+	iocb->ki_pos += done;
+	return done ? done : -EFAULT;
+}
+
+static ssize_t defpager_read_pages(struct kiocb *iocb, struct iov_iter *to,
+				   size_t len)
+{
+	size_t rest = iov_iter_count(to) - len;
+	ssize_t ret;
+
+	iov_iter_truncate(to, len);
+	ret = filemap_read(iocb, to, 0);
+	iov_iter_reexpand(to, iov_iter_count(to) + rest);
+	return ret;
+}
+
+static ssize_t defpager_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	struct defpager_object *object = defpager_object(inode);
+	ssize_t ret = 0, done = 0;
+	size_t len, hole;
+
+	while (iov_iter_count(to)) {
+		loff_t size = i_size_read(inode);
+
+		if (iocb->ki_pos >= size)
+			break;
+		len = min_t(u64, iov_iter_count(to), size - iocb->ki_pos);
+		hole = defpager_extent(object, iocb->ki_pos, len, false);
+		if (hole) {
+			ret = defpager_read_hole(iocb, to, hole);
+		} else {
+			len = defpager_extent(object, iocb->ki_pos, len, true);
+			/* It was touched a moment ago: look again. */
+			if (!len)
+				continue;
+			ret = defpager_read_pages(iocb, to, len);
+		}
+		if (ret <= 0)
+			break;
+		done += ret;
+	}
+	return done ? done : ret;
+}
+
+/*
+ * Copy into one page.  Return: bytes copied; 0 to try again; an error.
+ *
+ * The source may be a mapping of the very page: it is made present before the
+ * folio is locked, and not faulted in while it is.
+ */
+static ssize_t defpager_write_page(struct defpager_object *object, loff_t pos,
+				   struct iov_iter *from, bool *partial)
+{
+	size_t offset = offset_in_page(pos);
+	size_t len = min(PAGE_SIZE - offset, iov_iter_count(from));
+	bool overwrite = len == PAGE_SIZE && !*partial;
+	struct address_space *mapping = object->inode.i_mapping;
+	struct folio *folio;
+	size_t copied;
+
+	if (fault_in_iov_iter_readable(from, len) == len)
+		return -EFAULT;
+	folio = defpager_get_folio(object, pos >> PAGE_SHIFT,
+				   mapping_gfp_mask(mapping), overwrite);
+	if (IS_ERR(folio))
+		return PTR_ERR(folio);
+	copied = copy_folio_from_iter_atomic(folio,
+					     offset_in_folio(folio, pos), len,
+					     from);
+	if (!folio_test_uptodate(folio)) {
+		if (copied == len) {
+			folio_mark_uptodate(folio);
+		} else {
+			/* Not all of it was there: next time read it first. */
+			iov_iter_revert(from, copied);
+			copied = 0;
+			*partial = true;
+		}
+	}
+	flush_dcache_folio(folio);
+	if (copied)
+		folio_mark_dirty(folio);
+	folio_unlock(folio);
+	folio_put(folio);
+	return copied;
+}
+
+static ssize_t defpager_write_pages(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	ssize_t ret = 0, done = 0;
+	bool partial = false;
+
+	while (iov_iter_count(from)) {
+		ret = defpager_write_page(defpager_object(inode), iocb->ki_pos,
+					  from, &partial);
+		if (ret < 0)
+			break;
+		if (ret)
+			partial = false;
+		iocb->ki_pos += ret;
+		done += ret;
+		if (iocb->ki_pos > i_size_read(inode))
+			i_size_write(inode, iocb->ki_pos);
+		if (fatal_signal_pending(current)) {
+			ret = -EINTR;
+			break;
+		}
+		cond_resched();
+	}
+	return done ? done : ret;
+}
+
+/*
+ * What lies behind the end of the object in its last page is not content, but
+ * mappings reach it.  Make it zero before it becomes content, and keep what is
+ * cut off from coming back.  @size is where the zeros begin.
+ */
+static struct folio *defpager_tail_folio(struct inode *inode, loff_t size)
+{
+	struct defpager_object *object = defpager_object(inode);
+	pgoff_t index = size >> PAGE_SHIFT;
+	struct folio *folio;
+
+	if (!offset_in_page(size) ||
+	    defpager_map_get(&object->map, index) == DEFPAGER_ENTRY_NONE)
+		return NULL;
+	folio = defpager_get_folio(object, index,
+				   mapping_gfp_mask(inode->i_mapping), false);
+	if (!IS_ERR(folio))
+		folio_unlock(folio);
+	return folio;
+}
+
+static void defpager_zero_tail(struct folio *folio, loff_t size)
+{
+	if (!folio)
+		return;
+	folio_lock(folio);
+	folio_zero_segment(folio, offset_in_folio(folio, size),
+			   offset_in_folio(folio, size - 1) -
+			   offset_in_page(size - 1) + PAGE_SIZE);
+	folio_mark_dirty(folio);
+	folio_unlock(folio);
+	folio_put(folio);
+}
+
+static int defpager_resize(struct inode *inode, loff_t size)
+{
+	struct defpager_object *object = defpager_object(inode);
+	loff_t old = i_size_read(inode);
+	struct folio *tail;
+
+	if (size == old)
+		return 0;
+	/* The page stays while we have a reference: nothing fails later. */
+	tail = defpager_tail_folio(inode, min(size, old));
+	if (IS_ERR(tail))
+		return PTR_ERR(tail);
+	if (size > old) {
+		defpager_zero_tail(tail, old);
+		truncate_setsize(inode, size);
+		return 0;
+	}
+	filemap_invalidate_lock(inode->i_mapping);
+	truncate_setsize(inode, size);
+	defpager_map_clear(&object->map, object->store,
+			   DIV_ROUND_UP_ULL(size, PAGE_SIZE));
+	filemap_invalidate_unlock(inode->i_mapping);
+	defpager_zero_tail(tail, size);
+	return 0;
+}
+
+static ssize_t defpager_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	loff_t max_size = defpager_object(inode)->max_size;
+	ssize_t ret;
+
+	inode_lock(inode);
+	ret = generic_write_checks(iocb, from);
+	if (ret <= 0)
+		goto out;
+	ret = -EFBIG;
+	if (iocb->ki_pos >= max_size)
+		goto out;
+	iov_iter_truncate(from, max_size - iocb->ki_pos);
+	/* What is skipped between the end and a write behind it is zero. */
+	ret = 0;
+	if (iocb->ki_pos > i_size_read(inode))
+		ret = defpager_resize(inode, iocb->ki_pos);
+	if (!ret)
+		ret = file_remove_privs(iocb->ki_filp);
+	if (!ret)
+		ret = defpager_write_pages(iocb, from);
+	if (ret > 0)
+		compat_inode_touch(inode);
+out:
+	inode_unlock(inode);
+	return ret;
+}
+
+static loff_t defpager_seek_extent(struct file *file, loff_t offset,
+				   bool data)
+{
+	struct inode *inode = file_inode(file);
+	struct defpager_object *object = defpager_object(inode);
+	loff_t size = i_size_read(inode);
+	pgoff_t index = offset >> PAGE_SHIFT;
+	bool found;
+
+	if (offset < 0 || offset >= size)
+		return -ENXIO;
+	found = defpager_map_next(&object->map, &index, data) &&
+		index < DIV_ROUND_UP_ULL(size, PAGE_SIZE);
+	if (!found && data)
+		return -ENXIO;
+	if (!found)
+		offset = size;
+	else if (index > offset >> PAGE_SHIFT)
+		offset = (loff_t)index << PAGE_SHIFT;
+	return vfs_setpos(file, offset, inode->i_sb->s_maxbytes);
+}
+
+static loff_t defpager_llseek(struct file *file, loff_t offset, int whence)
+{
+	struct inode *inode = file_inode(file);
+	loff_t ret;
+
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		return generic_file_llseek_size(file, offset, whence,
+						inode->i_sb->s_maxbytes,
+						i_size_read(inode));
+	inode_lock_shared(inode);
+	ret = defpager_seek_extent(file, offset, whence == SEEK_DATA);
+	inode_unlock_shared(inode);
+	return ret;
+}
+
+static int defpager_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	file_accessed(file);
+	vma->vm_ops = &defpager_vm_ops;
+	return 0;
+}
+
+/* There is nothing that could persist, so everything has. */
+static int defpager_fsync(struct file *file, loff_t start, loff_t end,
+			  int datasync)
+{
+	return 0;
+}
+
+static void defpager_show_fdinfo(struct seq_file *m, struct file *file)
+{
+	struct defpager_object_info info;
+
+	defpager_object_fill_info(defpager_object(file_inode(file)), &info);
+	seq_printf(m, "defpager-id:\t%llu\n", info.id);
+	seq_printf(m, "defpager-name:\t%s\n", info.name);
+	seq_printf(m, "defpager-store:\t%s\n", info.backing_store);
+	seq_printf(m, "defpager-size:\t%llu\n", info.object_size);
+	seq_printf(m, "defpager-resident:\t%llu\n", info.resident_bytes);
+	seq_printf(m, "defpager-stored:\t%llu\n", info.stored_bytes);
+	seq_printf(m, "defpager-reserved:\t%llu\n", info.reserved_bytes);
+}
+
+/* The file that an object was created with gives back the mount. */
+static int defpager_release(struct inode *inode, struct file *file)
+{
+	if (file->private_data)
+		defpager_mount_put();
+	return 0;
+}
+
+const struct file_operations defpager_object_fops = {
+	.owner		= THIS_MODULE,
+	.llseek		= defpager_llseek,
+	.read_iter	= defpager_read_iter,
+	.write_iter	= defpager_write_iter,
+	.splice_read	= filemap_splice_read,
+	.splice_write	= iter_file_splice_write,
+	.mmap		= defpager_mmap,
+	.fsync		= defpager_fsync,
+	.release	= defpager_release,
+	.unlocked_ioctl	= defpager_object_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+	.show_fdinfo	= defpager_show_fdinfo,
+};
+
+static int defpager_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
+			    struct iattr *attr)
+{
+	struct inode *inode = d_inode(dentry);
+	int ret;
+
+	ret = setattr_prepare(idmap, dentry, attr);
+	if (ret)
+		return ret;
+	if (attr->ia_valid & ATTR_SIZE) {
+		if (attr->ia_size > defpager_object(inode)->max_size)
+			return -EFBIG;
+		ret = defpager_resize(inode, attr->ia_size);
+		if (ret)
+			return ret;
+	}
+	setattr_copy(idmap, inode, attr);
+	return 0;
+}
+
+static int defpager_getattr(struct mnt_idmap *idmap, const struct path *path,
+			    struct kstat *stat, u32 request_mask,
+			    unsigned int query_flags)
+{
+	struct inode *inode = d_inode(path->dentry);
+	struct defpager_object *object = defpager_object(inode);
+
+	compat_fillattr(idmap, request_mask, inode, stat);
+	stat->blocks = (u64)atomic_long_read(&object->map.reserved) <<
+		       (PAGE_SHIFT - SECTOR_SHIFT);
+	return 0;
+}
+
+const struct inode_operations defpager_object_iops = {
+	.setattr	= defpager_setattr,
+	.getattr	= defpager_getattr,
+};

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The map of an object: what is known of each page that has been touched.
+ *
+ * An entry takes five bytes in a leaf of 512, which is allocated before its
+ * first page enters the page cache: page-out must not need memory for it.
+ * Who may change an entry is said in defpager.h.  Because the two halves of an
+ * entry are read one after the other, somebody who looks without that right
+ * may see an entry that never was; so what is looked up that way is a hint.
+ * Leaves are of a SLAB_TYPESAFE_BY_RCU cache for the same readers: what they
+ * look into may have become a leaf of another object meanwhile, but a leaf.
+ */
+#include <linux/slab.h>
+#include <linux/xarray.h>
+
+#include "defpager.h"
+
+struct defpager_leaf {
+	u32 low[DEFPAGER_LEAF_PAGES];
+	u8 high[DEFPAGER_LEAF_PAGES];
+};
+
+static struct kmem_cache *defpager_leaf_cache;
+
+int __init defpager_map_init_cache(void)
+{
+	BUILD_BUG_ON(DEFPAGER_SLOT_BITS != 32 + 8);
+	defpager_leaf_cache = kmem_cache_create("defpager_leaf",
+				sizeof(struct defpager_leaf), 0,
+				SLAB_TYPESAFE_BY_RCU | SLAB_ACCOUNT, NULL);
+	return defpager_leaf_cache ? 0 : -ENOMEM;
+}
+
+void defpager_map_exit_cache(void)
+{
+	kmem_cache_destroy(defpager_leaf_cache);
+}
+
+void defpager_map_init(struct defpager_map *map)
+{
+	xa_init(&map->leaves);
+	atomic_long_set(&map->reserved, 0);
+	atomic_long_set(&map->stored, 0);
+}
+
+static u64 defpager_leaf_get(struct defpager_leaf *leaf, pgoff_t index)
+{
+	unsigned int i = index % DEFPAGER_LEAF_PAGES;
+
+	return READ_ONCE(leaf->low[i]) | (u64)READ_ONCE(leaf->high[i]) << 32;
+}
+
+static void defpager_leaf_set(struct defpager_leaf *leaf, pgoff_t index,
+			      u64 entry)
+{
+	unsigned int i = index % DEFPAGER_LEAF_PAGES;
+
+	WRITE_ONCE(leaf->low[i], lower_32_bits(entry));
+	WRITE_ONCE(leaf->high[i], upper_32_bits(entry));
+}
+
+/**
+ * defpager_map_prepare() - make sure that an entry can be set
+ * @map: the map of an object
+ * @index: page index of the entry
+ * @gfp: how to allocate
+ *
+ * Context: sleeps if @gfp says so; mapping->invalidate_lock or i_rwsem is
+ *	held, which keeps truncation from freeing the leaf again.
+ * Return: 0 or -ENOMEM.
+ */
+int defpager_map_prepare(struct defpager_map *map, pgoff_t index, gfp_t gfp)
+{
+	struct defpager_leaf *leaf, *old;
+
+	if (xa_load(&map->leaves, index >> DEFPAGER_LEAF_SHIFT))
+		return 0;
+	leaf = kmem_cache_zalloc(defpager_leaf_cache, gfp);
+	if (!leaf)
+		return -ENOMEM;
+	old = xa_cmpxchg(&map->leaves, index >> DEFPAGER_LEAF_SHIFT, NULL, leaf,
+			 gfp);
+	if (old)
+		kmem_cache_free(defpager_leaf_cache, leaf);
+	return xa_err(old);
+}
+
+/* The entry of a page: exact or a hint, see the top of this file. */
+u64 defpager_map_get(struct defpager_map *map, pgoff_t index)
+{
+	u64 entry = DEFPAGER_ENTRY_NONE;
+	struct defpager_leaf *leaf;
+
+	rcu_read_lock();
+	leaf = xa_load(&map->leaves, index >> DEFPAGER_LEAF_SHIFT);
+	if (leaf)
+		entry = defpager_leaf_get(leaf, index);
+	rcu_read_unlock();
+	return entry;
+}
+
+static void defpager_map_account(struct defpager_map *map, u64 old, u64 new)
+{
+	int reserved = (new != DEFPAGER_ENTRY_NONE) -
+		       (old != DEFPAGER_ENTRY_NONE);
+	int stored = defpager_entry_is_slot(new) - defpager_entry_is_slot(old);
+
+	if (reserved)
+		atomic_long_add(reserved, &map->reserved);
+	if (stored)
+		atomic_long_add(stored, &map->stored);
+}
+
+/* Change an entry whose leaf is there; the caller has the right to. */
+void defpager_map_set(struct defpager_map *map, pgoff_t index, u64 entry)
+{
+	struct defpager_leaf *leaf;
+
+	leaf = xa_load(&map->leaves, index >> DEFPAGER_LEAF_SHIFT);
+	if (WARN_ON_ONCE(!leaf))
+		return;
+	defpager_map_account(map, defpager_leaf_get(leaf, index), entry);
+	defpager_leaf_set(leaf, index, entry);
+}
+
+/**
+ * defpager_map_neighbour() - the slot a page should have next to others
+ * @map: the map of an object
+ * @index: page index of a page that needs a slot
+ * @cluster_shift: log2 of the pages in a neighbourhood
+ *
+ * Return: the slot in line with those its neighbours have, which may be in
+ *	use or not exist; DEFPAGER_NO_SLOT if no neighbour has one.
+ */
+u64 defpager_map_neighbour(struct defpager_map *map, pgoff_t index,
+			   unsigned int cluster_shift)
+{
+	pgoff_t first = round_down(index, 1UL << cluster_shift);
+	pgoff_t i, end = first + (1UL << cluster_shift);
+	u64 slot = DEFPAGER_NO_SLOT;
+	struct defpager_leaf *leaf;
+	u64 entry;
+
+	rcu_read_lock();
+	leaf = xa_load(&map->leaves, index >> DEFPAGER_LEAF_SHIFT);
+	for (i = first; leaf && i < end; i++) {
+		entry = defpager_leaf_get(leaf, i);
+		if (i != index && defpager_entry_is_slot(entry)) {
+			slot = entry + index - i;
+			break;
+		}
+	}
+	rcu_read_unlock();
+	return slot;
+}
+
+/**
+ * defpager_map_next() - find the next page that is, or is not, touched
+ * @map: the map of an object
+ * @index: in: where to begin; out: the page found
+ * @touched: which of the two to look for
+ *
+ * Return: whether there is one; an untouched one there always is.
+ */
+bool defpager_map_next(struct defpager_map *map, pgoff_t *index, bool touched)
+{
+	unsigned long nr = *index >> DEFPAGER_LEAF_SHIFT;
+	struct defpager_leaf *leaf;
+	pgoff_t i = *index;
+
+	rcu_read_lock();
+	while (true) {
+		leaf = xa_load(&map->leaves, nr);
+		if (!leaf && touched) {
+			leaf = xa_find(&map->leaves, &nr, ULONG_MAX,
+				       XA_PRESENT);
+			i = (pgoff_t)nr << DEFPAGER_LEAF_SHIFT;
+		}
+		if (!leaf)
+			break;
+		for (; i >> DEFPAGER_LEAF_SHIFT == nr; i++)
+			if ((defpager_leaf_get(leaf, i) != 0) == touched)
+				goto found;
+		nr++;
+	}
+found:
+	rcu_read_unlock();
+	*index = i;
+	return leaf || !touched;
+}
+
+static unsigned long defpager_leaf_clear(struct defpager_map *map,
+					 struct defpager_leaf *leaf,
+					 pgoff_t first)
+{
+	unsigned long unreserve = 0;
+	pgoff_t i = first;
+	u64 entry;
+
+	do {
+		entry = defpager_leaf_get(leaf, i);
+		if (entry == DEFPAGER_ENTRY_NONE)
+			continue;
+		if (defpager_entry_is_slot(entry))
+			defpager_slot_free(entry);
+		defpager_map_account(map, entry, DEFPAGER_ENTRY_NONE);
+		defpager_leaf_set(leaf, i, DEFPAGER_ENTRY_NONE);
+		unreserve++;
+	} while (++i % DEFPAGER_LEAF_PAGES);
+	return unreserve;
+}
+
+/**
+ * defpager_map_clear() - forget all pages from one on, and free their space
+ * @map: the map of an object
+ * @store: the store its reservations are with
+ * @first: page index of the first page to forget
+ *
+ * Context: sleeps; the folios of these pages have left the page cache, and
+ *	mapping->invalidate_lock is held exclusively or nobody else has the
+ *	object any more.
+ */
+void defpager_map_clear(struct defpager_map *map, struct defpager_store *store,
+			pgoff_t first)
+{
+	unsigned long nr = first >> DEFPAGER_LEAF_SHIFT;
+	unsigned long start = nr;
+	struct defpager_leaf *leaf;
+
+	xa_for_each_start(&map->leaves, nr, leaf, start) {
+		pgoff_t begin = max(first, (pgoff_t)nr << DEFPAGER_LEAF_SHIFT);
+
+		defpager_store_unreserve(store,
+					 defpager_leaf_clear(map, leaf, begin));
+		if (begin % DEFPAGER_LEAF_PAGES == 0) {
+			xa_erase(&map->leaves, nr);
+			kmem_cache_free(defpager_leaf_cache, leaf);
+		}
+		cond_resched();
+	}
+}

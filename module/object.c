@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory objects: inodes of a private pseudo-filesystem, and their lifetimes.
+ *
+ * The inode owns the pages and the storage, a descriptor is a view of it, and
+ * a mapping keeps a descriptor.  When the last one goes, eviction of the inode
+ * gives everything back.
+ *
+ * The filesystem is mounted while objects are being created or held by the
+ * descriptor they were created with, not all the time: a mounted superblock
+ * has a reference to the module, which could never be unloaded otherwise.  On
+ * the other hand that reference is what keeps the module there until the last
+ * inode is gone: the one a struct file has is dropped before its dentry is.
+ */
+#include <linux/backing-dev.h>
+#include <linux/dcache.h>
+#include <linux/file.h>
+#include <linux/module.h>
+#include <linux/mount.h>
+#include <linux/pagemap.h>
+#include <linux/pseudo_fs.h>
+#include <linux/slab.h>
+
+#include "defpager.h"
+#include "trace.h"
+
+#define DEFPAGER_MAGIC		0x64667067
+
+/* The largest readahead, in pages. */
+#define DEFPAGER_READAHEAD	(SZ_256K / PAGE_SIZE)
+
+static struct kmem_cache *defpager_object_cache;
+
+/*
+ * Gives the filesystem a readahead size and nothing else.  It cannot write
+ * back, so no page of ours is ever accounted as dirty or waits for a flusher.
+ */
+static struct backing_dev_info *defpager_bdi;
+
+/*
+ * Objects by id.  The lock keeps an object that was found from going away:
+ * eviction takes it to remove the object from here.
+ */
+static DEFINE_MUTEX(defpager_objects_lock);
+static DEFINE_XARRAY_ALLOC(defpager_objects);
+static u32 defpager_next_id;
+static unsigned long defpager_objects_count;
+
+static struct vfsmount *defpager_mount;
+static int defpager_mount_count;
+static DEFINE_MUTEX(defpager_mount_lock);
+
+static struct inode *defpager_alloc_inode(struct super_block *sb)
+{
+	struct defpager_object *object;
+
+	object = alloc_inode_sb(sb, defpager_object_cache, GFP_KERNEL);
+	if (!object)
+		return NULL;
+	object->id = 0;
+	object->store = NULL;
+	object->name[0] = '\0';
+	defpager_map_init(&object->map);
+	defpager_pageout_start(object);
+	return &object->inode;
+}
+
+/* After a grace period: path walks may still look at the inode. */
+static void defpager_free_inode(struct inode *inode)
+{
+	kmem_cache_free(defpager_object_cache, defpager_object(inode));
+}
+
+static void defpager_object_unpublish(struct defpager_object *object)
+{
+	mutex_lock(&defpager_objects_lock);
+	if (object->id) {
+		xa_erase(&defpager_objects, object->id);
+		defpager_objects_count--;
+	}
+	mutex_unlock(&defpager_objects_lock);
+}
+
+static void defpager_evict_inode(struct inode *inode)
+{
+	struct defpager_object *object = defpager_object(inode);
+
+	defpager_object_unpublish(object);
+	if (object->store)
+		trace_defpager_object_destroy(object);
+	/* Waits for I/O in flight; afterwards nobody can want a folio. */
+	truncate_inode_pages_final(&inode->i_data);
+	defpager_pageout_stop(object);
+	clear_inode(inode);
+	if (object->store)
+		defpager_map_clear(&object->map, object->store, 0);
+}
+
+static const struct super_operations defpager_super_ops = {
+	.alloc_inode	= defpager_alloc_inode,
+	.free_inode	= defpager_free_inode,
+	.evict_inode	= defpager_evict_inode,
+	.drop_inode	= inode_just_drop,
+	.statfs		= simple_statfs,
+};
+
+/* What /proc/PID/maps and readlink of /proc/PID/fd/N show. */
+static char *defpager_dname(struct dentry *dentry, char *buffer, int size)
+{
+	char name[sizeof("/defpager: (deleted)") + DEFPAGER_NAME_SIZE];
+	int len;
+
+	len = scnprintf(name, sizeof(name), "/defpager:%s (deleted)",
+			defpager_object(d_inode(dentry))->name) + 1;
+	if (len > size)
+		return ERR_PTR(-ENAMETOOLONG);
+	return memcpy(buffer + size - len, name, len);
+}
+
+static const struct dentry_operations defpager_dentry_ops = {
+	.d_dname	= defpager_dname,
+};
+
+static int defpager_init_fs_context(struct fs_context *fc)
+{
+	struct pseudo_fs_context *ctx = init_pseudo(fc, DEFPAGER_MAGIC);
+
+	if (!ctx)
+		return -ENOMEM;
+	ctx->ops = &defpager_super_ops;
+	ctx->dops = &defpager_dentry_ops;
+	return 0;
+}
+
+static struct file_system_type defpager_fs_type = {
+	.owner		= THIS_MODULE,
+	.name		= "defpager",
+	.init_fs_context = defpager_init_fs_context,
+	.kill_sb	= kill_anon_super,
+};
+
+static int defpager_mount_get(void)
+{
+	struct super_block *sb;
+	int ret;
+
+	mutex_lock(&defpager_mount_lock);
+	ret = simple_pin_fs(&defpager_fs_type, &defpager_mount,
+			    &defpager_mount_count);
+	if (!ret) {
+		/* The superblock puts its bdi when it goes. */
+		sb = defpager_mount->mnt_sb;
+		if (sb->s_bdi == &noop_backing_dev_info)
+			sb->s_bdi = bdi_get(defpager_bdi);
+	}
+	mutex_unlock(&defpager_mount_lock);
+	return ret;
+}
+
+/* Called by the release of the file that an object was created with. */
+void defpager_mount_put(void)
+{
+	simple_release_fs(&defpager_mount, &defpager_mount_count);
+}
+
+static struct inode *defpager_object_inode(struct defpager_store *store,
+					   bool confined, loff_t size,
+					   const char *name)
+{
+	struct inode *inode = new_inode(defpager_mount->mnt_sb);
+	struct defpager_object *object;
+
+	if (!inode)
+		return ERR_PTR(-ENOMEM);
+	object = defpager_object(inode);
+	object->store = store;
+	object->confined = confined;
+	object->max_size = size;
+	strscpy_pad(object->name, name, sizeof(object->name));
+
+	inode->i_mode = S_IFREG | 0600;
+	inode->i_uid = current_fsuid();
+	inode->i_gid = current_fsgid();
+	inode->i_flags |= S_NOATIME | S_NOQUOTA;
+	inode->i_size = size;
+	inode->i_op = &defpager_object_iops;
+	inode->i_fop = &defpager_object_fops;
+	simple_inode_init_ts(inode);
+	clear_nlink(inode);
+
+	inode->i_mapping->a_ops = &defpager_aops;
+	/* Ask us about every folio, though we attach nothing to them. */
+	mapping_set_release_always(inode->i_mapping);
+	/* Nobody looks for pages under writeback by their mark. */
+	mapping_set_no_writeback_tags(inode->i_mapping);
+	return inode;
+}
+
+/* From here the object is listed. */
+static int defpager_object_publish(struct defpager_object *object)
+{
+	u32 id;
+	int ret;
+
+	mutex_lock(&defpager_objects_lock);
+	/* Inode number 1 is the root directory. */
+	ret = xa_alloc_cyclic(&defpager_objects, &id, object,
+			      XA_LIMIT(2, U32_MAX), &defpager_next_id,
+			      GFP_KERNEL_ACCOUNT);
+	if (ret >= 0) {
+		object->id = id;
+		object->inode.i_ino = id;
+		defpager_objects_count++;
+		ret = 0;
+	}
+	mutex_unlock(&defpager_objects_lock);
+	return ret;
+}
+
+/**
+ * defpager_object_file() - create a memory object
+ * @store: the store its pages go to
+ * @confined: whether they may go nowhere else
+ * @size: its maximum size in bytes, which is valid
+ * @name: its name, which is valid
+ *
+ * Return: the file of the object, or an error pointer.
+ */
+struct file *defpager_object_file(struct defpager_store *store, bool confined,
+				  loff_t size, const char *name)
+{
+	struct inode *inode;
+	struct file *file;
+	int ret;
+
+	ret = defpager_mount_get();
+	if (ret)
+		return ERR_PTR(ret);
+	inode = defpager_object_inode(store, confined, size, name);
+	if (IS_ERR(inode)) {
+		ret = PTR_ERR(inode);
+		goto err_mount;
+	}
+	ret = defpager_object_publish(defpager_object(inode));
+	if (ret)
+		goto err_inode;
+	file = alloc_file_pseudo(inode, defpager_mount, "defpager",
+				 O_RDWR | O_LARGEFILE, &defpager_object_fops);
+	if (IS_ERR(file)) {
+		ret = PTR_ERR(file);
+		goto err_inode;
+	}
+	/* __fput() drops a reference to the module that nobody else took. */
+	__module_get(THIS_MODULE);
+	file->f_mode |= FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE;
+	file_ra_state_init(&file->f_ra, inode->i_mapping);
+	/* Marks the file whose release gives back the mount. */
+	file->private_data = inode;
+	trace_defpager_object_create(defpager_object(inode));
+	return file;
+
+err_inode:
+	iput(inode);
+err_mount:
+	defpager_mount_put();
+	return ERR_PTR(ret);
+}
+
+void defpager_object_fill_info(struct defpager_object *object,
+			       struct defpager_object_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	info->size = sizeof(*info);
+	info->id = object->id;
+	info->object_size = object->max_size;
+	info->current_size = i_size_read(&object->inode);
+	info->resident_bytes = (u64)object->inode.i_mapping->nrpages <<
+			       PAGE_SHIFT;
+	info->stored_bytes = (u64)atomic_long_read(&object->map.stored) <<
+			     PAGE_SHIFT;
+	info->reserved_bytes = (u64)atomic_long_read(&object->map.reserved) <<
+			       PAGE_SHIFT;
+	info->owner = from_kuid_munged(current_user_ns(), object->inode.i_uid);
+	info->confined = object->confined;
+	strscpy_pad(info->backing_store, object->store->name,
+		    sizeof(info->backing_store));
+	strscpy_pad(info->name, object->name, sizeof(info->name));
+}
+
+/* The row of the first object with an id of @start or above. */
+bool defpager_object_row(u64 start, struct defpager_object_info *row)
+{
+	struct defpager_object *object = NULL;
+	unsigned long id = start;
+
+	mutex_lock(&defpager_objects_lock);
+	if (start <= U32_MAX)
+		object = xa_find(&defpager_objects, &id, U32_MAX, XA_PRESENT);
+	if (object)
+		defpager_object_fill_info(object, row);
+	mutex_unlock(&defpager_objects_lock);
+	return object;
+}
+
+u64 defpager_nr_objects(void)
+{
+	return READ_ONCE(defpager_objects_count);
+}
+
+static void defpager_object_init_once(void *data)
+{
+	struct defpager_object *object = data;
+
+	inode_init_once(&object->inode);
+}
+
+int __init defpager_objects_init(void)
+{
+	defpager_object_cache = kmem_cache_create("defpager_object",
+				sizeof(struct defpager_object), 0,
+				SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT,
+				defpager_object_init_once);
+	if (!defpager_object_cache)
+		return -ENOMEM;
+	defpager_bdi = bdi_alloc(NUMA_NO_NODE);
+	if (!defpager_bdi) {
+		kmem_cache_destroy(defpager_object_cache);
+		return -ENOMEM;
+	}
+	defpager_bdi->capabilities = 0;
+	defpager_bdi->ra_pages = DEFPAGER_READAHEAD;
+	defpager_bdi->io_pages = DEFPAGER_READAHEAD;
+	return 0;
+}
+
+void defpager_objects_exit(void)
+{
+	bdi_put(defpager_bdi);
+	/* Inodes are freed after a grace period. */
+	rcu_barrier();
+	kmem_cache_destroy(defpager_object_cache);
+	xa_destroy(&defpager_objects);
+}

@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Page-out: writing the folios that reclaim wants back.
+ *
+ * Reclaim asks by calling ->release_folio, which marks the folio wanted (the
+ * TOWRITE mark of the page cache) and kicks the object's worker.  The worker
+ * takes the wanted folios in the order of their index, gives each a slot and
+ * writes them in bios as large as the slots allow.  When a write ends,
+ * PG_reclaim moves the folio to where reclaim looks first, and there it is
+ * found clean.
+ *
+ * Why not write from ->release_folio: reclaim unmaps its folios in a batch and
+ * flushes TLBs for all of them after we were called, so that another CPU may
+ * still write to the folio without a fault and without a mark.  The flush is
+ * done before the batch goes back to the LRU.  Hence the rule the worker must
+ * not break: a folio without PG_lru is not written.  Folios skipped for that,
+ * or because somebody holds their lock, keep their mark and are retried soon.
+ */
+#include <linux/delay.h>
+#include <linux/highmem.h>
+#include <linux/pagemap.h>
+#include <linux/rmap.h>
+#include <linux/sched/mm.h>
+#include <linux/swap.h>
+
+#include "defpager.h"
+
+/* Folios taken from the page cache at a time. */
+#define DEFPAGER_BATCH		64
+
+/*
+ * Passes that found only folios that cannot be written yet: the first ones are
+ * repeated after a moment, the others after a tick; then the folios are let
+ * go, to be asked for again.
+ */
+#define DEFPAGER_FAST_RETRIES	8
+#define DEFPAGER_MAX_RETRIES	100
+
+/*
+ * Direct reclaim waits for completions when this many pages are in flight, so
+ * that it does not run out of memory, and of patience, while devices do what
+ * they can.
+ */
+#define DEFPAGER_MANY_IN_FLIGHT	256
+#define DEFPAGER_PROGRESS	32
+
+struct defpager_pageout {
+	struct defpager_object *object;
+	struct defpager_io io;
+	pgoff_t last_index;		/* of the last folio given a slot */
+	u64 last_slot;			/* DEFPAGER_NO_SLOT: none yet */
+	unsigned int written;		/* folios written, or found zero */
+	unsigned int skipped;		/* folios to be retried */
+	bool give_up;			/* on folios to be retried */
+};
+
+static struct workqueue_struct *defpager_pageout_wq;
+
+/* Pages whose write has begun and has ended; wrap-around does no harm. */
+static atomic_long_t defpager_begun = ATOMIC_LONG_INIT(0);
+static atomic_long_t defpager_ended = ATOMIC_LONG_INIT(0);
+static DECLARE_WAIT_QUEUE_HEAD(defpager_progress_wait);
+
+static long defpager_in_flight(void)
+{
+	return atomic_long_read(&defpager_begun) -
+	       atomic_long_read(&defpager_ended);
+}
+
+void defpager_writeback_begin(struct folio *folio)
+{
+	atomic_long_add(folio_nr_pages(folio), &defpager_begun);
+	/*
+	 * If somebody has mapped it since reclaim asked, it is no longer a
+	 * candidate for the next scan.
+	 */
+	if (!folio_mapped(folio))
+		folio_set_reclaim(folio);
+	folio_start_writeback(folio);
+}
+
+/* The caller reports the pages to defpager_writeback_progress() afterwards. */
+void defpager_writeback_end(struct folio *folio)
+{
+	folio_end_writeback(folio);
+}
+
+void defpager_writeback_progress(unsigned int nr)
+{
+	atomic_long_add(nr, &defpager_ended);
+	if (wq_has_sleeper(&defpager_progress_wait))
+		wake_up_all(&defpager_progress_wait);
+}
+
+/*
+ * Let a direct reclaimer wait for some writes to end.  Never kswapd, whose
+ * work nobody else does, nor who may be needed for a write to end.  The wait
+ * is short even if no write ever ends, since we are called with a folio locked.
+ */
+static void defpager_throttle(gfp_t gfp)
+{
+	long ended = atomic_long_read(&defpager_ended);
+
+	if (current_is_kswapd() || !(gfp & __GFP_FS) || !(gfp & __GFP_IO))
+		return;
+	wait_event_timeout(defpager_progress_wait,
+			   atomic_long_read(&defpager_ended) - ended >=
+			   DEFPAGER_PROGRESS, HZ / 50);
+}
+
+static void defpager_mark_wanted(struct folio *folio)
+{
+	struct address_space *mapping = folio->mapping;
+
+	xa_lock_irq(&mapping->i_pages);
+	__xa_set_mark(&mapping->i_pages, folio->index, PAGECACHE_TAG_TOWRITE);
+	xa_unlock_irq(&mapping->i_pages);
+}
+
+/* Must be nearly free when the worker is queued already. */
+static void defpager_kick(struct defpager_object *object)
+{
+	/*
+	 * The mark before the look at the work; the worker stops being pending
+	 * before it looks at the marks.  One of us sees the other.
+	 */
+	smp_mb();
+	if (!delayed_work_pending(&object->pageout))
+		queue_delayed_work(defpager_pageout_wq, &object->pageout, 0);
+	else if (READ_ONCE(object->pageout_retries) >= DEFPAGER_FAST_RETRIES)
+		mod_delayed_work(defpager_pageout_wq, &object->pageout, 0);
+}
+
+/**
+ * defpager_want() - have a dirty folio written, because reclaim wants it
+ * @object: the object it belongs to
+ * @folio: a folio, locked and in the page cache
+ * @gfp: what the reclaimer may do
+ *
+ * Context: reclaim; may sleep a little if @gfp allows I/O.
+ */
+void defpager_want(struct defpager_object *object, struct folio *folio,
+		   gfp_t gfp)
+{
+	if (xa_get_mark(&folio->mapping->i_pages, folio->index,
+			PAGECACHE_TAG_TOWRITE)) {
+		/* Reclaim has come round faster than we write. */
+		defpager_kick(object);
+		defpager_throttle(gfp);
+		return;
+	}
+	defpager_mark_wanted(folio);
+	defpager_kick(object);
+	if (defpager_in_flight() >= DEFPAGER_MANY_IN_FLIGHT)
+		defpager_throttle(gfp);
+}
+
+/* Take up to DEFPAGER_BATCH wanted folios from @index on, with a reference. */
+static unsigned int defpager_gather(struct address_space *mapping,
+				    pgoff_t *index, struct folio **folios)
+{
+	XA_STATE(xas, &mapping->i_pages, *index);
+	struct folio *folio;
+	unsigned int nr = 0;
+
+	xas_lock_irq(&xas);
+	xas_for_each_marked(&xas, folio, ULONG_MAX, PAGECACHE_TAG_TOWRITE) {
+		xas_clear_mark(&xas, PAGECACHE_TAG_TOWRITE);
+		if (xa_is_value(folio))
+			continue;
+		/* Reclaim and migration freeze references under this lock. */
+		folio_get(folio);
+		folios[nr++] = folio;
+		*index = folio_next_index(folio);
+		if (nr == DEFPAGER_BATCH)
+			break;
+	}
+	xas_unlock_irq(&xas);
+	return nr;
+}
+
+static bool defpager_folio_zero(struct folio *folio)
+{
+	unsigned long i;
+	bool zero = true;
+	void *addr;
+
+	for (i = 0; zero && i < folio_nr_pages(folio); i++) {
+		addr = kmap_local_folio(folio, i << PAGE_SHIFT);
+		zero = !memchr_inv(addr, 0, PAGE_SIZE);
+		kunmap_local(addr);
+	}
+	return zero;
+}
+
+/* Zeros need no storage: only the promise of space is kept. */
+static void defpager_pageout_zero(struct defpager_object *object,
+				  struct folio *folio)
+{
+	u64 entry = defpager_map_get(&object->map, folio->index);
+
+	if (defpager_entry_is_slot(entry)) {
+		defpager_map_set(&object->map, folio->index,
+				 DEFPAGER_ENTRY_RESERVED);
+		defpager_slot_free(entry);
+	}
+	defpager_count(DEFPAGER_ZERO_PAGES, folio_nr_pages(folio));
+	/* A write that is over at once, for what its end does to the LRU. */
+	defpager_writeback_begin(folio);
+	folio_unlock(folio);
+	defpager_writeback_end(folio);
+	defpager_writeback_progress(folio_nr_pages(folio));
+}
+
+/* The slot to write a folio to: the one it has, or one next to others. */
+static u64 defpager_pageout_slot(struct defpager_pageout *pageout,
+				 struct folio *folio)
+{
+	struct defpager_object *object = pageout->object;
+	struct defpager_store *store = object->store;
+	pgoff_t index = folio->index;
+	u64 slot = defpager_map_get(&object->map, index);
+	u64 hint;
+
+	if (!defpager_entry_is_slot(slot)) {
+		if (pageout->last_slot != DEFPAGER_NO_SLOT &&
+		    pageout->last_index + 1 == index &&
+		    index & ((1UL << store->cluster_shift) - 1))
+			hint = pageout->last_slot + 1;
+		else
+			hint = defpager_map_neighbour(&object->map, index,
+						      store->cluster_shift);
+		slot = defpager_slot_alloc(store, index, hint);
+		if (slot == DEFPAGER_NO_SLOT)
+			return slot;
+		defpager_map_set(&object->map, index, slot);
+	}
+	pageout->last_index = index;
+	pageout->last_slot = slot;
+	return slot;
+}
+
+/* A folio that is locked, on the LRU and ours. */
+static void defpager_pageout_locked(struct defpager_pageout *pageout,
+				    struct folio *folio)
+{
+	bool dirty = folio_mkclean(folio) > 0;
+	u64 slot;
+
+	if (!dirty && !folio_test_checked(folio)) {
+		folio_unlock(folio);
+		return;
+	}
+	/*
+	 * The mark goes before the content is looked at.  Who writes from now
+	 * on sets it again, or a page table's dirty bit.
+	 */
+	folio_clear_checked(folio);
+	smp_mb__after_atomic();
+	pageout->written++;
+	if (defpager_folio_zero(folio)) {
+		defpager_pageout_zero(pageout->object, folio);
+		return;
+	}
+	slot = defpager_pageout_slot(pageout, folio);
+	if (slot == DEFPAGER_NO_SLOT) {
+		folio_set_checked(folio);
+		folio_unlock(folio);
+		return;
+	}
+	defpager_writeback_begin(folio);
+	folio_unlock(folio);
+	defpager_io_add(&pageout->io, folio, slot);
+}
+
+/* Return: false if the folio has to be tried again. */
+static bool defpager_pageout_folio(struct defpager_pageout *pageout,
+				   struct folio *folio)
+{
+	/* Never wait: it may be locked for a slow read. */
+	if (!folio_trylock(folio))
+		return false;
+	if (folio->mapping != pageout->object->inode.i_mapping ||
+	    folio_test_writeback(folio) || folio_maybe_dma_pinned(folio)) {
+		folio_unlock(folio);
+		return true;
+	}
+	if (!folio_test_lru(folio)) {
+		folio_unlock(folio);
+		return false;
+	}
+	/*
+	 * Nobody unmaps it any more now that we have the lock, and who did so
+	 * has flushed TLBs before setting PG_lru: what we read is the last
+	 * that was written without a mark.
+	 */
+	smp_rmb();
+	defpager_pageout_locked(pageout, folio);
+	return true;
+}
+
+static void defpager_pageout_retry(struct defpager_pageout *pageout,
+				   struct folio *folio)
+{
+	struct address_space *mapping = pageout->object->inode.i_mapping;
+
+	pageout->skipped++;
+	if (pageout->give_up)
+		return;
+	/* If it has left the page cache by now, the mark is a stray one. */
+	xa_lock_irq(&mapping->i_pages);
+	__xa_set_mark(&mapping->i_pages, folio->index, PAGECACHE_TAG_TOWRITE);
+	xa_unlock_irq(&mapping->i_pages);
+}
+
+/* Go once through all wanted folios. */
+static void defpager_pageout_pass(struct defpager_pageout *pageout)
+{
+	struct address_space *mapping = pageout->object->inode.i_mapping;
+	struct folio *folios[DEFPAGER_BATCH];
+	struct blk_plug plug;
+	unsigned int i, nr;
+	pgoff_t index = 0;
+
+	blk_start_plug(&plug);
+	do {
+		nr = defpager_gather(mapping, &index, folios);
+		pageout->io.expected = nr;
+		for (i = 0; i < nr; i++) {
+			if (!defpager_pageout_folio(pageout, folios[i]))
+				defpager_pageout_retry(pageout, folios[i]);
+			folio_put(folios[i]);
+		}
+		cond_resched();
+	} while (nr == DEFPAGER_BATCH);
+	defpager_io_submit(&pageout->io);
+	blk_finish_plug(&plug);
+}
+
+/* Some folios could not be written yet: come back, sooner or later. */
+static void defpager_pageout_again(struct defpager_object *object,
+				   unsigned int written)
+{
+	unsigned int retries = written ? 0 : object->pageout_retries + 1;
+	unsigned long delay = 0;
+
+	if (retries < DEFPAGER_FAST_RETRIES)
+		usleep_range(50, 100);
+	else
+		delay = 1;
+	WRITE_ONCE(object->pageout_retries, retries);
+	queue_delayed_work(defpager_pageout_wq, &object->pageout, delay);
+}
+
+static void defpager_pageout_work(struct work_struct *work)
+{
+	struct defpager_object *object = container_of(to_delayed_work(work),
+						      struct defpager_object,
+						      pageout);
+	struct defpager_pageout pageout = {
+		.object = object,
+		.last_slot = DEFPAGER_NO_SLOT,
+		.give_up = object->pageout_retries >= DEFPAGER_MAX_RETRIES,
+	};
+	unsigned int noreclaim = memalloc_noreclaim_save();
+
+	defpager_io_init(&pageout.io, REQ_OP_WRITE | REQ_SWAP, DEFPAGER_BATCH);
+	defpager_pageout_pass(&pageout);
+	memalloc_noreclaim_restore(noreclaim);
+
+	if (pageout.skipped && !pageout.give_up)
+		defpager_pageout_again(object, pageout.written);
+	else
+		WRITE_ONCE(object->pageout_retries, 0);
+}
+
+void defpager_pageout_start(struct defpager_object *object)
+{
+	INIT_DELAYED_WORK(&object->pageout, defpager_pageout_work);
+	object->pageout_retries = 0;
+}
+
+/* The page cache of the object is empty: nobody wants a folio any more. */
+void defpager_pageout_stop(struct defpager_object *object)
+{
+	cancel_delayed_work_sync(&object->pageout);
+}
+
+int __init defpager_pageout_init(void)
+{
+	defpager_pageout_wq = alloc_workqueue("defpager_pageout",
+					      WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	return defpager_pageout_wq ? 0 : -ENOMEM;
+}
+
+void defpager_pageout_exit(void)
+{
+	destroy_workqueue(defpager_pageout_wq);
+}

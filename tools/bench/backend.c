@@ -5,7 +5,6 @@
  * the script that starts the workload, since mkswap and swapon do it all; the
  * segment is added here, by ioctl, so that nothing but the module is measured.
  */
-#define _GNU_SOURCE
 #include <err.h>
 #include <fcntl.h>
 #include <inttypes.h>

@@ -10,7 +10,6 @@
  * Prints a line of key=value pairs for each phase. The exit status is 0, or 1
  * if anything could not be done, or 3 if a page had the wrong contents.
  */
-#define _GNU_SOURCE
 #include <err.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -323,21 +322,20 @@ static uint64_t end_of_phase(const struct phase *phase)
 	return end;
 }
 
-static void report(const struct phase *phase, size_t visits, uint64_t time,
-		   const struct counters *diff)
+static void report(const char *name, size_t visits, size_t dirtied,
+		   uint64_t time, const struct counters *diff)
 {
 	printf("row=%s backend=%s visits=%zu dirtied=%zu ns=%" PRIu64
 	       " reads=%" PRIu64 " pages_in=%" PRIu64 " writes=%" PRIu64
 	       " pages_out=%" PRIu64 " said_in=%" PRIu64 " said_out=%" PRIu64
 	       " major_faults=%" PRIu64 " mismatches=%" PRIu64 "\n",
-	       phase->name, backend->name, visits, phase->dirtied, time,
-	       diff->reads, diff->pages_in, diff->writes, diff->pages_out,
+	       name, backend->name, visits, dirtied, time, diff->reads, diff->pages_in, diff->writes, diff->pages_out,
 	       diff->said_in, diff->said_out, diff->major_faults,
 	       atomic_load(&shared->mismatches));
 	fflush(stdout);
 }
 
-static void run_phase(const struct phase *phase)
+static size_t run_phase(const struct phase *phase)
 {
 	bool profile = profiled && strcmp(profiled, phase->name) == 0;
 	struct counters before, after, diff;
@@ -356,18 +354,33 @@ static void run_phase(const struct phase *phase)
 		profile_end();
 	counters_read(backend, device, &after);
 	diff = counters_diff(&before, &after);
-	report(phase, visits, end - begin, &diff);
+	report(phase->name, visits, phase->dirtied, end - begin, &diff);
+	return visits;
 }
 
-/* Each needs what those before it leave behind. Returns false after the last. */
-static bool run_phases(const struct phase *phases, size_t count)
+/*
+ * Each phase needs what those before it leave behind. The total, with what is
+ * between the phases, tells how much was written of what was made dirty.
+ * Returns false after the last wanted phase.
+ */
+static bool run_phases(const char *total, const struct phase *phases,
+		       size_t count)
 {
-	for (size_t i = 0; i < count; i++) {
-		run_phase(&phases[i]);
-		if (last && strcmp(last, phases[i].name) == 0)
-			return false;
+	struct counters before, after, diff;
+	size_t visits = 0, dirtied = 0;
+	uint64_t begin = now();
+	bool more = true;
+
+	counters_read(backend, device, &before);
+	for (size_t i = 0; i < count && more; i++) {
+		visits += run_phase(&phases[i]);
+		dirtied += phases[i].dirtied;
+		more = !last || strcmp(last, phases[i].name) != 0;
 	}
-	return true;
+	counters_read(backend, device, &after);
+	diff = counters_diff(&before, &after);
+	report(total, visits, dirtied, now() - begin, &diff);
+	return more;
 }
 
 static void write_file(const char *path, const char *text)
@@ -382,7 +395,7 @@ static void write_file(const char *path, const char *text)
 static void run_resident(void)
 {
 	create_object(RESIDENT_PAGES);
-	if (!run_phases(resident_phases, NR_RESIDENT))
+	if (!run_phases("resident-total", resident_phases, NR_RESIDENT))
 		exit(shared->mismatches ? EXIT_MISMATCH : 0);
 	destroy();
 }
@@ -392,7 +405,7 @@ static void run_paged(void)
 	write_file(CGROUP "/memory.max", LIMIT);
 	write_file(CGROUP "/cgroup.procs", "0");
 	create_object(PAGED_PAGES);
-	run_phases(paged_phases, NR_PAGED);
+	run_phases("total", paged_phases, NR_PAGED);
 }
 
 static void *allocate(size_t size)

@@ -110,6 +110,16 @@ misused:
 	return false;
 }
 
+/* Else the command's first write would fail with no hint at the reason. */
+static void warn_of_no_space(int pager)
+{
+	struct defpager_info info = { .size = sizeof(info) };
+
+	if (!libdefpager_info(pager, &info) && !info.total_bytes)
+		complain("the pager has no segment: writing to the object will "
+			 "fail until \"defpager segment-add\" gives it one");
+}
+
 /* The object's descriptor, or negative after a message. */
 static int create_object(struct request *request)
 {
@@ -130,6 +140,8 @@ static int create_object(struct request *request)
 	if (object < 0)
 		explain(OP_OBJECT_CREATE,
 			create->name[0] ? create->name : "object", object);
+	else
+		warn_of_no_space(pager);
 	close(pager);
 	if (request->store)
 		close(create->backing_store);
@@ -159,6 +171,9 @@ static char *replace(const char *text, const char *path)
  * Signals that ask a process to end, sent to this one, are meant for the
  * command.  Those of the terminal reach both without our help.
  */
+static const int passed_signals[] = { SIGTERM, SIGHUP };
+#define NR_PASSED (sizeof(passed_signals) / sizeof(passed_signals[0]))
+
 static volatile sig_atomic_t command_pid;
 
 static void pass_on(int signal)
@@ -166,23 +181,41 @@ static void pass_on(int signal)
 	kill(command_pid, signal);
 }
 
-static void set_signals(sigset_t *blocked)
+/* What is ignored stays so, here and in the command: there may be a nohup(1). */
+static void replace_handler(int number, sighandler_t old, sighandler_t new)
 {
-	struct sigaction passed = { .sa_handler = pass_on };
+	struct sigaction action;
 
-	sigaction(SIGTERM, &passed, NULL);
-	sigaction(SIGHUP, &passed, NULL);
-	/* Held back until there is a process to pass them on to. */
-	sigemptyset(blocked);
-	sigaddset(blocked, SIGTERM);
-	sigaddset(blocked, SIGHUP);
-	sigprocmask(SIG_BLOCK, blocked, NULL);
+	sigaction(number, NULL, &action);
+	if (action.sa_handler == old) {
+		action.sa_handler = new;
+		sigaction(number, &action, NULL);
+	}
+}
+
+/* They are held back until there is a process to pass them on to. */
+static void begin_passing(sigset_t *held)
+{
+	sigemptyset(held);
+	for (size_t i = 0; i < NR_PASSED; i++)
+		sigaddset(held, passed_signals[i]);
+	sigprocmask(SIG_BLOCK, held, NULL);
+	for (size_t i = 0; i < NR_PASSED; i++)
+		replace_handler(passed_signals[i], SIG_DFL, pass_on);
+}
+
+static void end_passing(const sigset_t *held)
+{
+	for (size_t i = 0; i < NR_PASSED; i++)
+		replace_handler(passed_signals[i], pass_on, SIG_DFL);
+	sigprocmask(SIG_UNBLOCK, held, NULL);
 }
 
 static void __attribute__((noreturn)) execute(struct request *request,
 					      int object, const char *path)
 {
 	char number[16];
+	int error;
 
 	/*
 	 * The path leads through the parent, so that it means the same in
@@ -198,8 +231,9 @@ static void __attribute__((noreturn)) execute(struct request *request,
 	fcntl(object, F_SETFD, 0);
 
 	execvp(request->command[0], request->command);
-	complain("%s: %m", request->command[0]);
-	_exit(errno == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE);
+	error = errno;
+	complain("%s: %s", request->command[0], strerror(error));
+	_exit(error == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE);
 }
 
 static int wait_for_command(void)
@@ -218,26 +252,24 @@ static int wait_for_command(void)
 
 static int run_command(struct request *request, int object)
 {
-	sigset_t blocked;
+	sigset_t held;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)getpid(), object);
-	set_signals(&blocked);
+	begin_passing(&held);
 	command_pid = fork();
 	if (command_pid < 0) {
 		complain("cannot start a process: %m");
 		return STATUS_FAILED;
 	}
 	if (!command_pid) {
-		signal(SIGTERM, SIG_DFL);
-		signal(SIGHUP, SIG_DFL);
-		sigprocmask(SIG_UNBLOCK, &blocked, NULL);
+		end_passing(&held);
 		execute(request, object, path);
 	}
 	/* As system(3): what to do about them is for the command to say. */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGQUIT, SIG_IGN);
-	sigprocmask(SIG_UNBLOCK, &blocked, NULL);
+	sigprocmask(SIG_UNBLOCK, &held, NULL);
 	return wait_for_command();
 }
 

@@ -5,26 +5,54 @@ KVER	?= $(shell uname -r)
 KDIR	?= /lib/modules/$(KVER)/build
 BUILD	:= $(CURDIR)/build
 MODULE	:= $(BUILD)/$(KVER)
+PREFIX	?= /usr/local
 
-.PHONY: all module tools selftests help clean
+comma	:= ,
+# "make check KERNEL=6.1,debug TESTS=paging_test", "make bench KERNEL=6.12"
+words	= $(foreach word,$(subst $(comma), ,$(2)),$(1) $(word))
+
+.PHONY: all module tools selftests packages demo check bench lint install \
+	clean help
 
 all: module tools selftests	## build module, library, tool and tests
 
 # Kbuild writes beside its sources.  Links to them in a directory per kernel
 # keep the kernels apart, and the checkout clean.
-module:			## build the module for KVER= (or KDIR=)
+module:		## build the module for KVER= or KDIR= (the running kernel)
 	mkdir -p $(MODULE)
 	cp -rsf $(CURDIR)/Kbuild $(CURDIR)/module $(CURDIR)/uapi $(MODULE)/
 	$(MAKE) -C $(KDIR) M=$(MODULE) modules
 
-tools:			## build library, tool and man pages into build/
+tools:		## build the library and the tool
 	$(MAKE) -C tools OUTPUT=$(BUILD)
 
-selftests:		## build the tests into build/selftests
+selftests:	## build the tests
 	$(MAKE) -C selftests OUTPUT=$(BUILD)/selftests
 
-help:			## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+packages:	## install the Debian packages that building here needs
+	bash -c '. tools/vm/lib.sh; need_packages "$$@"' make \
+		$(shell $(MAKE) -C tools -s --no-print-directory packages) \
+		$(shell $(MAKE) -C selftests -s --no-print-directory packages)
 
-clean:			## remove build/
+demo: packages	## show in a guest what it does, from nothing; 5 minutes
+	tools/demo/demo
+
+check: packages	## run all tests in guests; KERNEL=6.1, TESTS=NAME choose
+	selftests/check $(call words,--kernel,$(KERNEL)) \
+		$(call words,--tests,$(TESTS))
+
+bench: packages	## compare with memfd and swap on the model machine; KERNEL=
+	tools/bench/bench $(call words,--kernel,$(KERNEL))
+
+lint: packages	## check style and run the static checkers
+	tools/lint/lint
+
+install: module tools	## install module, library, tool and man pages; PREFIX=
+	$(MAKE) -C $(KDIR) M=$(MODULE) modules_install
+	$(MAKE) -C tools OUTPUT=$(BUILD) PREFIX=$(PREFIX) install
+
+clean:		## remove everything that was built
 	rm -rf $(BUILD)
+
+help:		## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12

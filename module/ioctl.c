@@ -20,6 +20,9 @@
 
 #define DEFPAGER_MAX_ROW	4096
 
+/* Whole pages, since mmap() refuses a page that is not wholly below. */
+#define DEFPAGER_MAX_OBJECT_SIZE	(MAX_LFS_FILESIZE & PAGE_MASK)
+
 /* One open of /dev/defpager. */
 struct defpager_port {
 	wait_queue_head_t wait;		/* its lock is for the next two */
@@ -127,18 +130,25 @@ static long defpager_ioctl_table(struct file *file,
 }
 
 /* A name that was copied in: terminated, and nothing hidden behind its end. */
-static int defpager_check_name(const char *name)
+static int defpager_check_terminated(const char *name)
 {
 	size_t len = strnlen(name, DEFPAGER_NAME_SIZE);
-	size_t i;
 
 	if (len == DEFPAGER_NAME_SIZE ||
 	    memchr_inv(name + len, 0, DEFPAGER_NAME_SIZE - len))
 		return -EINVAL;
-	for (i = 0; i < len; i++)
-		if (iscntrl(name[i]) || name[i] == '/')
-			return -EINVAL;
 	return 0;
+}
+
+/* A name to be shown in a line of text, as a path. */
+static int defpager_check_name(const char *name)
+{
+	int ret = defpager_check_terminated(name);
+
+	for (; !ret && *name; name++)
+		if (iscntrl(*name) || *name == '/')
+			ret = -EINVAL;
+	return ret;
 }
 
 static int defpager_info_ioctl(struct defpager_request *request, void *data)
@@ -150,7 +160,7 @@ static int defpager_info_ioctl(struct defpager_request *request, void *data)
 		return -EINVAL;
 	defpager_store_info(&defpager_default_store, &store);
 	info->features = 0;
-	info->max_object_size = MAX_LFS_FILESIZE;
+	info->max_object_size = DEFPAGER_MAX_OBJECT_SIZE;
 	info->page_size = PAGE_SIZE;
 	info->nr_stores = 1;
 	info->nr_segments = store.nr_segments;
@@ -200,7 +210,7 @@ static int defpager_object_create(struct defpager_request *request,
 		return -EINVAL;
 	if (!(arg->flags & DEFPAGER_OBJECT_SEQNO) && arg->seqno)
 		return -EINVAL;
-	if (!arg->object_size || arg->object_size > MAX_LFS_FILESIZE)
+	if (!arg->object_size || arg->object_size > DEFPAGER_MAX_OBJECT_SIZE)
 		return -EINVAL;
 	ret = defpager_check_name(arg->name);
 	if (ret)
@@ -280,7 +290,7 @@ static int defpager_store_open_ioctl(struct defpager_request *request,
 		return -EINVAL;
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	ret = defpager_check_name(arg->name);
+	ret = defpager_check_terminated(arg->name);
 	if (ret)
 		return ret;
 	store = defpager_store_find(arg->name);

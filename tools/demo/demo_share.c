@@ -65,8 +65,6 @@ static void bus_error(int signal)
 	_exit(write(STDERR_FILENO, text, sizeof(text) - 1) < 0 ? 2 : 1);
 }
 
-/* --- contents ------------------------------------------------------------ */
-
 /* Different for each word of each page, so that no page is like another. */
 static uint64_t pattern(uint64_t number, enum content content)
 {
@@ -101,8 +99,6 @@ static bool page_is(const struct view *view, uint64_t page,
 			return false;
 	return true;
 }
-
-/* --- passes over all pages ----------------------------------------------- */
 
 static void progress(const struct view *view, uint64_t page)
 {
@@ -162,8 +158,6 @@ static uint64_t verify(const struct view *view, bool changed)
 	return different;
 }
 
-/* --- the object ---------------------------------------------------------- */
-
 static int create_object(uint64_t size)
 {
 	struct defpager_object_create create = {
@@ -195,8 +189,6 @@ static struct view map_object(const char *who, int object)
 	view.words_per_page = page_size / sizeof(uint64_t);
 	return view;
 }
-
-/* --- the socket ---------------------------------------------------------- */
 
 union descriptor_message {
 	struct cmsghdr align;
@@ -246,8 +238,6 @@ static int receive_descriptor(int socket)
 	memcpy(&fd, CMSG_DATA(header), sizeof(fd));
 	return fd;
 }
-
-/* --- the two processes --------------------------------------------------- */
 
 static void __attribute__((noreturn)) second_process(int socket)
 {

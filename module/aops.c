@@ -111,7 +111,7 @@ struct folio *defpager_get_folio(struct defpager_object *object, pgoff_t index,
 	if (ret)
 		return ERR_PTR(ret);
 	folio = __filemap_get_folio(object->inode.i_mapping, index,
-				    FGP_LOCK | FGP_ACCESSED | FGP_CREAT, gfp);
+				    FGP_LOCK | FGP_CREAT, gfp);
 	if (IS_ERR(folio))
 		return folio;
 	ret = overwrite ? defpager_fill_nothing(object, folio) :

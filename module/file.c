@@ -8,6 +8,7 @@
 #include <linux/pagemap.h>
 #include <linux/seq_file.h>
 #include <linux/splice.h>
+#include <linux/swap.h>
 #include <linux/uio.h>
 
 #include "defpager.h"
@@ -118,6 +119,7 @@ static ssize_t defpager_write_page(struct defpager_object *object, loff_t pos,
 	if (copied)
 		folio_mark_dirty(folio);
 	folio_unlock(folio);
+	folio_mark_accessed(folio);
 	folio_put(folio);
 	return copied;
 }

@@ -25,64 +25,73 @@ bool defpager_cached(struct defpager_object *object, pgoff_t index)
 	return entry && !xa_is_value(entry);
 }
 
-/* Promise space to a page that has none: it may become dirty from now on. */
-static int defpager_reserve_page(struct defpager_object *object, pgoff_t index)
-{
-	int ret = defpager_store_reserve(object->store, 1);
-
-	if (!ret)
-		defpager_map_set(&object->map, index, DEFPAGER_ENTRY_RESERVED);
-	return ret;
-}
-
+/*
+ * The content of a page that has no slot, in a locked folio.  If the page has
+ * not been promised space it is now, since it may become dirty from here on.
+ * @zeroed: the folio is known to hold zeros.
+ */
 static int defpager_fill_zero(struct defpager_object *object,
-			      struct folio *folio, u64 entry)
+			      struct folio *folio, u64 entry, bool zeroed)
 {
+	pgoff_t index = folio->index;
 	int ret;
 
 	if (entry == DEFPAGER_ENTRY_NONE) {
-		ret = defpager_map_prepare(&object->map, folio->index,
-					   GFP_KERNEL);
+		ret = defpager_map_prepare(&object->map, index, GFP_KERNEL);
 		if (!ret)
-			ret = defpager_reserve_page(object, folio->index);
+			ret = defpager_store_reserve(object->store, 1);
 		if (ret)
 			return ret;
+		defpager_map_set(&object->map, index, DEFPAGER_ENTRY_RESERVED);
 	}
-	folio_zero_range(folio, 0, folio_size(folio));
+	if (!zeroed)
+		folio_zero_range(folio, 0, folio_size(folio));
 	folio_mark_uptodate(folio);
 	return 0;
 }
 
 /* Give a locked folio its content, and wait for it. */
-static int defpager_fill(struct defpager_object *object, struct folio *folio)
+static int defpager_fill(struct defpager_object *object, struct folio *folio,
+			 bool zeroed, bool overwrite)
 {
 	u64 entry;
 
 	if (folio_test_uptodate(folio))
 		return 0;
 	entry = defpager_map_get(&object->map, folio->index);
-	if (defpager_entry_is_slot(entry))
-		return defpager_read_sync(folio, entry);
 	if (entry == DEFPAGER_ENTRY_LOST)
-		return -EIO;
-	return defpager_fill_zero(object, folio, entry);
+		return overwrite ? 0 : -EIO;
+	if (defpager_entry_is_slot(entry))
+		return overwrite ? 0 : defpager_read_sync(folio, entry);
+	return defpager_fill_zero(object, folio, entry, zeroed);
 }
 
-/*
- * A locked folio of which every byte is going to be overwritten needs a
- * promise of space, but no content; what was lost is made good by it.
- */
-static int defpager_fill_nothing(struct defpager_object *object,
-				 struct folio *folio)
+/* All bytes of a locked folio are new: what was lost is made good. */
+void defpager_folio_overwritten(struct defpager_object *object,
+				struct folio *folio)
 {
-	u64 entry = defpager_map_get(&object->map, folio->index);
-
-	if (entry == DEFPAGER_ENTRY_LOST)
+	if (defpager_map_get(&object->map, folio->index) ==
+	    DEFPAGER_ENTRY_LOST)
 		defpager_map_set(&object->map, folio->index,
 				 DEFPAGER_ENTRY_RESERVED);
-	if (entry == DEFPAGER_ENTRY_NONE)
-		return defpager_reserve_page(object, folio->index);
-	return 0;
+	folio_mark_uptodate(folio);
+}
+
+/* A folio of zeros at an index where there is none, locked. */
+static struct folio *defpager_add_folio(struct address_space *mapping,
+					pgoff_t index, gfp_t gfp)
+{
+	struct folio *folio = folio_alloc(gfp | __GFP_ZERO, 0);
+	int ret;
+
+	if (!folio)
+		return ERR_PTR(-ENOMEM);
+	ret = filemap_add_folio(mapping, folio, index, gfp);
+	if (ret) {
+		folio_put(folio);
+		return ERR_PTR(ret);
+	}
+	return folio;
 }
 
 /**
@@ -90,32 +99,37 @@ static int defpager_fill_nothing(struct defpager_object *object,
  * @object: the object
  * @index: page index
  * @gfp: how to allocate the folio
- * @overwrite: the caller overwrites all of it: no content is needed, and the
- *	folio may not be uptodate
+ * @overwrite: the caller is going to overwrite all of it, so that nothing need
+ *	be read: the folio may not be uptodate
  *
  * Context: mapping->invalidate_lock or i_rwsem held; sleeps.
- * Return: the folio, locked and with a reference; or an error pointer:
- *	-ENOSPC, -ENOMEM, -EIO.
+ * Return: the folio, locked, uptodate and with a reference; or an error
+ *	pointer: -ENOSPC, -ENOMEM, -EIO.
  */
 struct folio *defpager_get_folio(struct defpager_object *object, pgoff_t index,
 				 gfp_t gfp, bool overwrite)
 {
+	struct address_space *mapping = object->inode.i_mapping;
 	struct folio *folio;
+	bool added;
 	int ret;
 
 	/* Look before a folio is allocated in vain. */
-	if (defpager_map_get(&object->map, index) == DEFPAGER_ENTRY_NONE &&
-	    defpager_store_full(object->store))
+	if (defpager_store_full(object->store) &&
+	    defpager_map_get(&object->map, index) == DEFPAGER_ENTRY_NONE)
 		return ERR_PTR(-ENOSPC);
-	ret = defpager_map_prepare(&object->map, index, GFP_KERNEL);
-	if (ret)
-		return ERR_PTR(ret);
-	folio = __filemap_get_folio(object->inode.i_mapping, index,
-				    FGP_LOCK | FGP_CREAT, gfp);
+	do {
+		added = !defpager_cached(object, index);
+		if (added)
+			folio = defpager_add_folio(mapping, index, gfp);
+		else
+			folio = __filemap_get_folio(mapping, index, FGP_LOCK,
+						    gfp);
+		/* It came, or went, meanwhile: look again. */
+	} while (folio == ERR_PTR(added ? -EEXIST : -ENOENT));
 	if (IS_ERR(folio))
 		return folio;
-	ret = overwrite ? defpager_fill_nothing(object, folio) :
-			  defpager_fill(object, folio);
+	ret = defpager_fill(object, folio, added, overwrite);
 	if (ret) {
 		folio_unlock(folio);
 		folio_put(folio);
@@ -138,7 +152,7 @@ static int defpager_read_folio(struct file *file, struct folio *folio)
 		defpager_io_submit(&io);
 		return 0;
 	}
-	ret = defpager_fill(object, folio);
+	ret = defpager_fill(object, folio, false, false);
 	folio_unlock(folio);
 	return ret;
 }
@@ -269,28 +283,23 @@ static vm_fault_t defpager_fault_hole(struct vm_fault *vmf,
 
 static vm_fault_t defpager_fault(struct vm_fault *vmf)
 {
-	struct file *file = vmf->vma->vm_file;
-	struct inode *inode = file_inode(file);
+	struct inode *inode = file_inode(vmf->vma->vm_file);
 	struct defpager_object *object = defpager_object(inode);
 	pgoff_t index = vmf->pgoff;
 	vm_fault_t ret = 0;
 
 	if (index >= DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE))
 		return VM_FAULT_SIGBUS;
-	if (!defpager_cached(object, index)) {
+	if (defpager_cached(object, index)) {
+		defpager_read_on(vmf, object);
+	} else {
 		if (!defpager_entry_is_slot(defpager_map_get(&object->map,
 							     index)))
 			return defpager_fault_hole(vmf, object);
-		/*
-		 * The readahead of mapped files reads around each miss.  That
-		 * of read() reads one page if access is random, so use this,
-		 * and let filemap_fault() find what it has started.
-		 */
-		page_cache_sync_readahead(inode->i_mapping, &file->f_ra, file,
-					  index, 1);
+		defpager_read_in(vmf, object);
 		ret = VM_FAULT_MAJOR;
 	}
-	file->f_ra.prev_pos = (loff_t)index << PAGE_SHIFT;
+	/* It finds what is on its way, and waits for it. */
 	return ret | filemap_fault(vmf);
 }
 

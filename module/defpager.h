@@ -286,7 +286,13 @@ extern const struct address_space_operations defpager_aops;
 extern const struct vm_operations_struct defpager_vm_ops;
 struct folio *defpager_get_folio(struct defpager_object *object, pgoff_t index,
 				 gfp_t gfp, bool overwrite);
+void defpager_folio_overwritten(struct defpager_object *object,
+				struct folio *folio);
 bool defpager_cached(struct defpager_object *object, pgoff_t index);
+
+/* In readahead.c */
+void defpager_read_in(struct vm_fault *vmf, struct defpager_object *object);
+void defpager_read_on(struct vm_fault *vmf, struct defpager_object *object);
 
 /* In pageout.c */
 int __init defpager_pageout_init(void);

@@ -107,7 +107,7 @@ static ssize_t defpager_write_page(struct defpager_object *object, loff_t pos,
 					     from);
 	if (!folio_test_uptodate(folio)) {
 		if (copied == len) {
-			folio_mark_uptodate(folio);
+			defpager_folio_overwritten(object, folio);
 		} else {
 			/* Not all of it was there: next time read it first. */
 			iov_iter_revert(from, copied);
@@ -280,6 +280,8 @@ static int defpager_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	file_accessed(file);
 	vma->vm_ops = &defpager_vm_ops;
+	/* Where readahead of this mapping stands, see readahead.c. */
+	vma->vm_private_data = NULL;
 	return 0;
 }
 

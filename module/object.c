@@ -181,7 +181,8 @@ static struct inode *defpager_object_inode(struct defpager_store *store,
 	inode->i_mode = S_IFREG | 0600;
 	inode->i_uid = current_fsuid();
 	inode->i_gid = current_fsgid();
-	inode->i_flags |= S_NOATIME | S_NOQUOTA;
+	/* As with anonymous memory, stores through a mapping leave no time. */
+	inode->i_flags |= S_NOATIME | S_NOCMTIME | S_NOQUOTA;
 	inode->i_size = size;
 	inode->i_op = &defpager_object_iops;
 	inode->i_fop = &defpager_object_fops;

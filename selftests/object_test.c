@@ -3,6 +3,7 @@
  * Memory objects: who shares one and how long it lives, what it is called, and
  * what is told of it.
  */
+#include <linux/futex.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -134,6 +135,37 @@ TEST_F(object, fork_shares_pages)
 	self->map[0] = 'p';
 	EXPECT_EQ(0, in_child(swap_bytes, self->map));
 	EXPECT_EQ('c', self->map[1]);
+}
+
+static int wake_one(void *arg)
+{
+	uint32_t *word = arg;
+
+	/* Wakes nobody until the other one sleeps. */
+	return wait_until(syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL,
+				  0) == 1) ? 0 : 1;
+}
+
+/* What locks of processes that share memory are made of. */
+TEST_F(object, futex_works_between_processes)
+{
+	uint32_t *word = (uint32_t *)(self->map + 64);
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		uint32_t *mapped = mmap(NULL, page_size(),
+					PROT_READ | PROT_WRITE, MAP_SHARED,
+					self->fd, 0);
+
+		_exit(mapped == MAP_FAILED ? 2 :
+		      wake_one((char *)mapped + 64));
+	}
+	ASSERT_LT(0, pid);
+	ASSERT_EQ(0, syscall(SYS_futex, word, FUTEX_WAIT, 0,
+			     &(struct timespec){ 20, 0 }, NULL, 0));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
 }
 
 TEST_F(object, private_mapping_is_a_copy)

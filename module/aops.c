@@ -212,7 +212,7 @@ static bool defpager_release_folio(struct folio *folio, gfp_t gfp)
 		return false;
 	/* Pairs with the barrier in folio_put(): the reference, the mark. */
 	smp_rmb();
-	if (!folio_test_checked(folio)) {
+	if (!folio_test_checked(folio) && !folio_test_dirty(folio)) {
 		defpager_count(DEFPAGER_CLEAN_DROPS, folio_nr_pages(folio));
 		return true;
 	}
@@ -232,10 +232,12 @@ static int defpager_error_remove_folio(struct address_space *mapping,
 {
 	struct defpager_object *object = defpager_object(mapping->host);
 	pgoff_t index = folio->index;
-	u64 entry = defpager_map_get(&object->map, index);
+	u64 entry;
 
 	folio_wait_writeback(folio);
-	if (folio_test_checked(folio) && entry != DEFPAGER_ENTRY_NONE) {
+	entry = defpager_map_get(&object->map, index);
+	if ((folio_test_checked(folio) || folio_test_dirty(folio)) &&
+	    entry != DEFPAGER_ENTRY_NONE) {
 		defpager_map_set(&object->map, index, DEFPAGER_ENTRY_LOST);
 		if (defpager_entry_is_slot(entry))
 			defpager_slot_free(entry);
@@ -264,19 +266,16 @@ static vm_fault_t defpager_fault_hole(struct vm_fault *vmf,
 				      struct defpager_object *object)
 {
 	struct address_space *mapping = object->inode.i_mapping;
-	struct folio *folio;
+	struct folio *folio = ERR_PTR(-EFAULT);
 
+	/* Truncation sets the size under this lock, then waits for folios. */
 	filemap_invalidate_lock_shared(mapping);
-	folio = defpager_get_folio(object, vmf->pgoff, vmf->gfp_mask, false);
+	if (vmf->pgoff < DIV_ROUND_UP(i_size_read(&object->inode), PAGE_SIZE))
+		folio = defpager_get_folio(object, vmf->pgoff, vmf->gfp_mask,
+					   false);
 	filemap_invalidate_unlock_shared(mapping);
 	if (IS_ERR(folio))
 		return defpager_fault_error(folio);
-	/* Truncation sets the size first, then waits for folio locks. */
-	if (vmf->pgoff >= DIV_ROUND_UP(i_size_read(&object->inode), PAGE_SIZE)) {
-		folio_unlock(folio);
-		folio_put(folio);
-		return VM_FAULT_SIGBUS;
-	}
 	vmf->page = folio_file_page(folio, vmf->pgoff);
 	return VM_FAULT_LOCKED;
 }

@@ -42,6 +42,7 @@ compat_filemap_get_folio(struct address_space *mapping, pgoff_t index,
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
 /* 6.5: splicing from the page cache got a function of its own. */
 #define filemap_splice_read generic_file_splice_read
+#define copy_splice_read generic_file_splice_read
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
@@ -139,6 +140,16 @@ static inline void compat_bdev_put(struct block_device *bdev, void *holder)
 #elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
 /* 6.10: bdev_fput() gives up the claim at once, fput() a little later. */
 #define bdev_fput(file)		fput(file)
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+/* 6.10: folio_mapcount() is inline; before, it was not exported. */
+static inline int compat_folio_mapcount(struct folio *folio)
+{
+	VM_WARN_ON_ONCE_FOLIO(folio_test_large(folio), folio);
+	return page_mapcount(folio_page(folio, 0));
+}
+#define folio_mapcount compat_folio_mapcount
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)

@@ -14,7 +14,8 @@
  * still write to the folio without a fault and without a mark.  The flush is
  * done before the batch goes back to the LRU.  Hence the rule the worker must
  * not break: a folio without PG_lru is not written.  Folios skipped for that,
- * or because somebody holds their lock, keep their mark and are retried soon.
+ * or because somebody holds their lock or a reference, keep their mark and are
+ * retried soon.
  */
 #include <linux/delay.h>
 #include <linux/highmem.h>
@@ -95,7 +96,9 @@ void defpager_writeback_progress(unsigned int nr)
 /*
  * Let a direct reclaimer wait for some writes to end.  Never kswapd, whose
  * work nobody else does, nor who may be needed for a write to end.  The wait
- * is short even if no write ever ends, since we are called with a folio locked.
+ * is short even if no write ever ends, since we are called with a folio
+ * locked; and there is none if nothing is in flight, since what the reclaimer
+ * has isolated cannot be written before it goes on.
  */
 static void defpager_throttle(gfp_t gfp)
 {
@@ -105,7 +108,7 @@ static void defpager_throttle(gfp_t gfp)
 		return;
 	wait_event_timeout(defpager_progress_wait,
 			   atomic_long_read(&defpager_ended) - ended >=
-			   DEFPAGER_PROGRESS, HZ / 50);
+			   DEFPAGER_PROGRESS || !defpager_in_flight(), HZ / 50);
 }
 
 static void defpager_mark_wanted(struct folio *folio)
@@ -240,14 +243,38 @@ static u64 defpager_pageout_slot(struct defpager_pageout *pageout,
 	return slot;
 }
 
-/* A folio that is locked, on the LRU and ours. */
+/*
+ * Make a folio's mappings read-only and collect what they know into the mark.
+ *
+ * Whoever has a reference besides the page cache, the mappings and us may have
+ * got it from a writable mapping before that, and write without leaving a
+ * mark: a device that it was pinned for, or another CPU by a TLB entry for
+ * which a flush is pending (before 6.2 unmapping drops the mapping first,
+ * then flushes, then drops the reference).
+ *
+ * Return: whether nobody can write to it any more but by a fault or with its
+ * lock.
+ */
+static bool defpager_pageout_protect(struct folio *folio)
+{
+	if (folio_mkclean(folio))
+		folio_set_checked(folio);
+	/* Virtual machines set this one behind our back. */
+	if (folio_test_clear_dirty(folio))
+		folio_set_checked(folio);
+	/* The page tables before the references. */
+	smp_mb();
+	return folio_ref_count(folio) <=
+	       folio_nr_pages(folio) + folio_mapcount(folio) + 1;
+}
+
+/* A folio that is locked and protected. */
 static void defpager_pageout_locked(struct defpager_pageout *pageout,
 				    struct folio *folio)
 {
-	bool dirty = folio_mkclean(folio) > 0;
 	u64 slot;
 
-	if (!dirty && !folio_test_checked(folio)) {
+	if (!folio_test_checked(folio)) {
 		folio_unlock(folio);
 		return;
 	}
@@ -281,7 +308,8 @@ static bool defpager_pageout_folio(struct defpager_pageout *pageout,
 	if (!folio_trylock(folio))
 		return false;
 	if (folio->mapping != pageout->object->inode.i_mapping ||
-	    folio_test_writeback(folio) || folio_maybe_dma_pinned(folio)) {
+	    folio_test_writeback(folio) || folio_test_hwpoison(folio) ||
+	    folio_maybe_dma_pinned(folio)) {
 		folio_unlock(folio);
 		return true;
 	}
@@ -295,6 +323,10 @@ static bool defpager_pageout_folio(struct defpager_pageout *pageout,
 	 * that was written without a mark.
 	 */
 	smp_rmb();
+	if (!defpager_pageout_protect(folio)) {
+		folio_unlock(folio);
+		return false;
+	}
 	defpager_pageout_locked(pageout, folio);
 	return true;
 }

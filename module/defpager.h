@@ -262,7 +262,8 @@ u64 defpager_map_get(struct defpager_map *map, pgoff_t index);
 void defpager_map_set(struct defpager_map *map, pgoff_t index, u64 entry);
 u64 defpager_map_neighbour(struct defpager_map *map, pgoff_t index,
 			   unsigned int cluster_shift);
-bool defpager_map_next(struct defpager_map *map, pgoff_t *index, bool touched);
+pgoff_t defpager_map_next(struct defpager_map *map, pgoff_t index, pgoff_t last,
+			  bool touched);
 void defpager_map_clear(struct defpager_map *map, struct defpager_store *store,
 			pgoff_t first);
 

@@ -17,15 +17,13 @@
 static size_t defpager_extent(struct defpager_object *object, loff_t pos,
 			      size_t len, bool touched)
 {
-	pgoff_t index = pos >> PAGE_SHIFT;
 	pgoff_t last = (pos + len - 1) >> PAGE_SHIFT;
+	pgoff_t end = defpager_map_next(&object->map, pos >> PAGE_SHIFT, last,
+					!touched);
 
-	/* The first page of the other kind ends it. */
-	if (!defpager_map_next(&object->map, &index, !touched) || index > last)
+	if (end > last)
 		return len;
-	if (index <= pos >> PAGE_SHIFT)
-		return 0;
-	return ((loff_t)index << PAGE_SHIFT) - pos;
+	return max(((loff_t)end << PAGE_SHIFT) - pos, (loff_t)0);
 }
 
 /* A page that nobody touched is not brought into memory to read zeros. */
@@ -48,6 +46,27 @@ static ssize_t defpager_read_pages(struct kiocb *iocb, struct iov_iter *to,
 	ret = filemap_read(iocb, to, 0);
 	iov_iter_reexpand(to, iov_iter_count(to) + rest);
 	return ret;
+}
+
+/*
+ * Splicing takes pages from the page cache, and would put those there that
+ * nobody has touched: those are read instead.
+ */
+static ssize_t defpager_splice_read(struct file *file, loff_t *pos,
+				    struct pipe_inode_info *pipe, size_t len,
+				    unsigned int flags)
+{
+	struct defpager_object *object = defpager_object(file_inode(file));
+	size_t hole;
+
+	if (!len)
+		return 0;
+	len = min_t(size_t, len, MAX_RW_COUNT);
+	hole = defpager_extent(object, *pos, len, false);
+	if (hole)
+		return copy_splice_read(file, pos, pipe, hole, flags);
+	len = defpager_extent(object, *pos, len, true);
+	return filemap_splice_read(file, pos, pipe, len, flags);
 }
 
 static ssize_t defpager_read_iter(struct kiocb *iocb, struct iov_iter *to)
@@ -159,10 +178,11 @@ static struct folio *defpager_tail_folio(struct inode *inode, loff_t size)
 {
 	struct defpager_object *object = defpager_object(inode);
 	pgoff_t index = size >> PAGE_SHIFT;
+	u64 entry = defpager_map_get(&object->map, index);
 	struct folio *folio;
 
-	if (!offset_in_page(size) ||
-	    defpager_map_get(&object->map, index) == DEFPAGER_ENTRY_NONE)
+	if (!offset_in_page(size) || entry == DEFPAGER_ENTRY_NONE ||
+	    entry == DEFPAGER_ENTRY_LOST)
 		return NULL;
 	folio = defpager_get_folio(object, index,
 				   mapping_gfp_mask(inode->i_mapping), false);
@@ -210,6 +230,21 @@ static int defpager_resize(struct inode *inode, loff_t size)
 	return 0;
 }
 
+/* What is skipped between the end and a write behind it reads as zero. */
+static int defpager_zero_gap(struct inode *inode, loff_t pos)
+{
+	loff_t size = i_size_read(inode);
+	struct folio *tail;
+
+	if (pos <= size)
+		return 0;
+	tail = defpager_tail_folio(inode, size);
+	if (IS_ERR(tail))
+		return PTR_ERR(tail);
+	defpager_zero_tail(tail, size);
+	return 0;
+}
+
 static ssize_t defpager_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
@@ -224,10 +259,7 @@ static ssize_t defpager_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	if (iocb->ki_pos >= max_size)
 		goto out;
 	iov_iter_truncate(from, max_size - iocb->ki_pos);
-	/* What is skipped between the end and a write behind it is zero. */
-	ret = 0;
-	if (iocb->ki_pos > i_size_read(inode))
-		ret = defpager_resize(inode, iocb->ki_pos);
+	ret = defpager_zero_gap(inode, iocb->ki_pos);
 	if (!ret)
 		ret = file_remove_privs(iocb->ki_filp);
 	if (!ret)
@@ -239,25 +271,24 @@ out:
 	return ret;
 }
 
-static loff_t defpager_seek_extent(struct file *file, loff_t offset,
-				   bool data)
+static loff_t defpager_seek_extent(struct file *file, loff_t offset, bool data)
 {
 	struct inode *inode = file_inode(file);
 	struct defpager_object *object = defpager_object(inode);
 	loff_t size = i_size_read(inode);
-	pgoff_t index = offset >> PAGE_SHIFT;
-	bool found;
+	pgoff_t last, index;
 
 	if (offset < 0 || offset >= size)
 		return -ENXIO;
-	found = defpager_map_next(&object->map, &index, data) &&
-		index < DIV_ROUND_UP_ULL(size, PAGE_SIZE);
-	if (!found && data)
+	last = (size - 1) >> PAGE_SHIFT;
+	index = defpager_map_next(&object->map, offset >> PAGE_SHIFT, last,
+				  data);
+	if (index > last && data)
 		return -ENXIO;
-	if (!found)
+	if (index > last)
 		offset = size;
-	else if (index > offset >> PAGE_SHIFT)
-		offset = (loff_t)index << PAGE_SHIFT;
+	else
+		offset = max(offset, (loff_t)index << PAGE_SHIFT);
 	return vfs_setpos(file, offset, inode->i_sb->s_maxbytes);
 }
 
@@ -319,7 +350,7 @@ const struct file_operations defpager_object_fops = {
 	.llseek		= defpager_llseek,
 	.read_iter	= defpager_read_iter,
 	.write_iter	= defpager_write_iter,
-	.splice_read	= filemap_splice_read,
+	.splice_read	= defpager_splice_read,
 	.splice_write	= iter_file_splice_write,
 	.mmap		= defpager_mmap,
 	.fsync		= defpager_fsync,

@@ -46,8 +46,20 @@ void defpager_map_init(struct defpager_map *map)
 static u64 defpager_leaf_get(struct defpager_leaf *leaf, pgoff_t index)
 {
 	unsigned int i = index % DEFPAGER_LEAF_PAGES;
+	u32 low;
+	u8 high;
 
-	return READ_ONCE(leaf->low[i]) | (u64)READ_ONCE(leaf->high[i]) << 32;
+	/*
+	 * Halves of two different entries may make a number that neither of
+	 * them is, but never NONE of two that are not: see below.
+	 */
+	do {
+		low = READ_ONCE(leaf->low[i]);
+		smp_rmb();
+		high = READ_ONCE(leaf->high[i]);
+		smp_rmb();
+	} while (READ_ONCE(leaf->low[i]) != low);
+	return low | (u64)high << 32;
 }
 
 static void defpager_leaf_set(struct defpager_leaf *leaf, pgoff_t index,
@@ -55,8 +67,16 @@ static void defpager_leaf_set(struct defpager_leaf *leaf, pgoff_t index,
 {
 	unsigned int i = index % DEFPAGER_LEAF_PAGES;
 
-	WRITE_ONCE(leaf->low[i], lower_32_bits(entry));
-	WRITE_ONCE(leaf->high[i], upper_32_bits(entry));
+	/* The half that is zero in what is not a slot is the last to be zero. */
+	if (defpager_entry_is_slot(entry)) {
+		WRITE_ONCE(leaf->high[i], upper_32_bits(entry));
+		smp_wmb();
+		WRITE_ONCE(leaf->low[i], lower_32_bits(entry));
+	} else {
+		WRITE_ONCE(leaf->low[i], lower_32_bits(entry));
+		smp_wmb();
+		WRITE_ONCE(leaf->high[i], upper_32_bits(entry));
+	}
 }
 
 /**
@@ -154,39 +174,57 @@ u64 defpager_map_neighbour(struct defpager_map *map, pgoff_t index,
 	return slot;
 }
 
+/* The first page of a leaf from @index on that is, or is not, touched. */
+static pgoff_t defpager_leaf_next(struct defpager_leaf *leaf, pgoff_t index,
+				  bool touched)
+{
+	do {
+		u64 entry = defpager_leaf_get(leaf, index);
+
+		if ((entry != DEFPAGER_ENTRY_NONE) == touched)
+			break;
+	} while (++index % DEFPAGER_LEAF_PAGES);
+	return index;
+}
+
 /**
  * defpager_map_next() - find the next page that is, or is not, touched
  * @map: the map of an object
- * @index: in: where to begin; out: the page found
+ * @index: where to begin
+ * @last: where to end
  * @touched: which of the two to look for
  *
- * Return: whether there is one; an untouched one there always is.
+ * Context: sleeps, since there may be many.
+ * Return: its page index; @last + 1 if there is none up to @last.
  */
-bool defpager_map_next(struct defpager_map *map, pgoff_t *index, bool touched)
+pgoff_t defpager_map_next(struct defpager_map *map, pgoff_t index, pgoff_t last,
+			  bool touched)
 {
-	unsigned long nr = *index >> DEFPAGER_LEAF_SHIFT;
-	struct defpager_leaf *leaf;
-	pgoff_t i = *index;
+	while (index <= last) {
+		unsigned long nr = index >> DEFPAGER_LEAF_SHIFT;
+		pgoff_t found = index;
+		struct defpager_leaf *leaf;
 
-	rcu_read_lock();
-	while (true) {
+		rcu_read_lock();
 		leaf = xa_load(&map->leaves, nr);
 		if (!leaf && touched) {
-			leaf = xa_find(&map->leaves, &nr, ULONG_MAX,
-				       XA_PRESENT);
-			i = (pgoff_t)nr << DEFPAGER_LEAF_SHIFT;
+			leaf = xa_find_after(&map->leaves, &nr,
+					     last >> DEFPAGER_LEAF_SHIFT,
+					     XA_PRESENT);
+			index = (pgoff_t)nr << DEFPAGER_LEAF_SHIFT;
+			found = index;
 		}
+		if (leaf)
+			found = defpager_leaf_next(leaf, index, touched);
+		rcu_read_unlock();
 		if (!leaf)
-			break;
-		for (; i >> DEFPAGER_LEAF_SHIFT == nr; i++)
-			if ((defpager_leaf_get(leaf, i) != 0) == touched)
-				goto found;
-		nr++;
+			return touched ? last + 1 : index;
+		if (found >> DEFPAGER_LEAF_SHIFT == nr)
+			return min(found, last + 1);
+		index = found;
+		cond_resched();
 	}
-found:
-	rcu_read_unlock();
-	*index = i;
-	return leaf || !touched;
+	return last + 1;
 }
 
 static unsigned long defpager_leaf_clear(struct defpager_map *map,

@@ -8,8 +8,8 @@
  *    time, and each folio of it is tried again alone.  So an error concerns
  *    the pages it concerns, and not their neighbours in the same request.
  *  - A page that cannot be written gets another slot, and the bad one is
- *    retired.  After a few slots it stays dirty in memory, where it is asked
- *    for again by reclaim some day.
+ *    retired.  If a few others cannot be written either, it stays dirty in
+ *    memory, where reclaim asks for it again some day.
  *  - A page that cannot be read is left not uptodate, and is an error for
  *    whoever wants it, each time.
  *
@@ -65,27 +65,40 @@ static int defpager_io_sync(struct folio *folio, u64 slot, blk_opf_t opf)
 	return ret;
 }
 
-/* A folio whose write failed, with PG_writeback still set. */
+/*
+ * A folio whose write failed, with PG_writeback still set.
+ *
+ * That a slot is bad, and not the device, its path or what lies beneath, is
+ * known only when another slot can be written.  Otherwise all of them stay in
+ * use, so that a store comes back with its device.
+ */
 static void defpager_write_again(struct folio *folio, u64 slot)
 {
 	struct defpager_object *object = defpager_object(folio->mapping->host);
-	int tries;
+	u64 failed[DEFPAGER_WRITE_TRIES];
+	unsigned int i, nr = 0;
 
-	for (tries = 1; slot != DEFPAGER_NO_SLOT; tries++) {
-		if (!defpager_io_sync(folio, slot, REQ_OP_WRITE))
-			break;
+	while (slot != DEFPAGER_NO_SLOT &&
+	       defpager_io_sync(folio, slot, REQ_OP_WRITE)) {
 		defpager_count(DEFPAGER_WRITE_ERRORS, 1);
-		defpager_slot_retire(slot);
-		slot = tries == DEFPAGER_WRITE_TRIES ? DEFPAGER_NO_SLOT :
+		failed[nr++] = slot;
+		slot = nr == DEFPAGER_WRITE_TRIES ? DEFPAGER_NO_SLOT :
 		       defpager_slot_alloc(object->store, folio->index,
 					   DEFPAGER_NO_SLOT);
-		defpager_map_set(&object->map, folio->index,
-				 slot == DEFPAGER_NO_SLOT ?
-				 DEFPAGER_ENTRY_RESERVED : slot);
 	}
-	/* Memory has the only copy now: before reclaim may look again. */
-	if (slot == DEFPAGER_NO_SLOT)
+	if (slot == DEFPAGER_NO_SLOT) {
+		/* Memory has the only copy: say so before reclaim looks. */
 		folio_set_checked(folio);
+		defpager_map_set(&object->map, folio->index,
+				 DEFPAGER_ENTRY_RESERVED);
+	} else {
+		defpager_map_set(&object->map, folio->index, slot);
+	}
+	for (i = 0; i < nr; i++)
+		if (slot == DEFPAGER_NO_SLOT)
+			defpager_slot_free(failed[i]);
+		else
+			defpager_slot_retire(failed[i]);
 	defpager_writeback_end(folio);
 }
 
@@ -116,9 +129,9 @@ static void defpager_bio_again(struct bio *bio)
 		slot += pages;
 		nr += pages;
 	}
+	bio_put(bio);
 	if (write)
 		defpager_writeback_progress(nr);
-	bio_put(bio);
 }
 
 static void defpager_error_work_fn(struct work_struct *work)
@@ -148,8 +161,8 @@ static void defpager_write_end_io(struct bio *bio)
 		nr += fi.length >> PAGE_SHIFT;
 		defpager_writeback_end(fi.folio);
 	}
-	defpager_writeback_progress(nr);
 	bio_put(bio);
+	defpager_writeback_progress(nr);
 }
 
 static void defpager_read_end_io(struct bio *bio)
@@ -288,6 +301,8 @@ int __init defpager_bio_init(void)
 
 void defpager_bio_exit(void)
 {
-	bioset_exit(&defpager_bioset);
+	/* No folio is in flight, but the last end_io may not have returned. */
+	synchronize_rcu();
 	destroy_workqueue(defpager_error_wq);
+	bioset_exit(&defpager_bioset);
 }

@@ -106,6 +106,8 @@ static long defpager_ioctl_call(struct file *file,
 		return -EFAULT;
 	if (size < ioctl->min_size)
 		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
 	ret = copy_struct_from_user(&arg, ioctl->size, user, size);
 	if (ret)
 		return ret;

@@ -188,6 +188,11 @@ static struct inode *defpager_object_inode(struct defpager_store *store,
 	inode->i_fop = &defpager_object_fops;
 	simple_inode_init_ts(inode);
 	clear_nlink(inode);
+	/*
+	 * Open for writing for ever.  Collapsing the pages of files that are
+	 * not into huge ones copies the content, but not our mark.
+	 */
+	atomic_set(&inode->i_writecount, 1);
 
 	inode->i_mapping->a_ops = &defpager_aops;
 	/* Ask us about every folio, though we attach nothing to them. */

@@ -78,7 +78,12 @@ static int defpager_segment_range(struct block_device *bdev,
 	unsigned int block = bdev_logical_block_size(bdev);
 	u64 end;
 
-	if (block > PAGE_SIZE)
+	/*
+	 * Pages may change while they are being written, and are written
+	 * again in place.
+	 */
+	if (block > PAGE_SIZE || bdev_stable_writes(bdev) ||
+	    bdev_is_zoned(bdev))
 		return -EOPNOTSUPP;
 	if (!arg->record_size || arg->record_size > DEFPAGER_MAX_RECORD_SIZE ||
 	    arg->record_size % block || !arg->count)

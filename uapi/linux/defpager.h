@@ -44,7 +44,8 @@
  *  - EINVAL: @size is smaller than the struct was in its first version, a
  *    flag bit is set that is not defined, or a field documented as "must be
  *    0" is not.
- *  - E2BIG: @size is larger than the kernel knows and the surplus is not zero.
+ *  - E2BIG: @size is larger than the kernel knows and the surplus is not zero,
+ *    or it is larger than a page.
  *  - EFAULT: the struct, or memory that it points to, cannot be accessed.
  *  - ENOMEM: the kernel has no memory for the request
  *    (KERN_RESOURCE_SHORTAGE).
@@ -102,8 +103,8 @@
  * @writes: out: write requests that carried @pages_out
  * @reads: out: read requests that carried @pages_in
  * @zero_pages: out: pages found to be all zero at page-out: not written
- * @clean_drops: out: pages that reclaim dropped, or was allowed to drop,
- *	without a write because their slot was up to date
+ * @clean_drops: out: times that a page was found clean when reclaim, or
+ *	somebody else, wanted to drop it: no write was needed
  * @write_errors: out: pages whose write failed on a device
  * @read_errors: out: pages whose read failed on a device
  *
@@ -379,8 +380,9 @@ struct defpager_backing_store_info {
  *    device, or is not expressible in bytes; it does not hold a whole aligned
  *    page; it overlaps a segment, of whichever store, on the same disk (also
  *    when one was given as a partition and the other as the whole disk).
- *  - EOPNOTSUPP: the device's logical block is larger than a page
- *    (KERN_FAILURE).
+ *  - EOPNOTSUPP: the pager does not support the device: its logical block is
+ *    larger than a page, it is zoned, or it needs what is being written not to
+ *    change, e.g. because it computes checksums (KERN_FAILURE).
  *  - EBUSY: the device is mounted, used as swap or claimed by somebody else.
  *  - ENODEV, ENXIO: the device is gone.
  *  - ENOSPC: the pager has no slot numbers left (they suffice for 4 PiB).

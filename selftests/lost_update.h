@@ -304,7 +304,7 @@ static inline bool run_workload(struct workload *load)
 	well = run_processes(load);
 	must(sigaction(SIGSEGV, &saved, NULL) == 0);
 	well = verify_cells(load) && well && !load->state->failures;
-	printf("# %ju updates in %g seconds\n", load->state->updates,
+	fprintf(stderr, "# %ju updates in %g seconds\n", load->state->updates,
 	       load->seconds);
 	munmap(load->state, size);
 	return well;

@@ -52,8 +52,8 @@ TEST_F_TIMEOUT(paging, sequential_pages_leave_in_runs, TIMEOUT)
 
 	EXPECT_LE(memory_pages(&self->memory) - UNSEEN_PAGES,
 		  after.pages_out - before.pages_out);
-	EXPECT_LE(8, (after.pages_out - before.pages_out) /
-		     (after.writes - before.writes));
+	EXPECT_LE(8 * (after.writes - before.writes),
+		  after.pages_out - before.pages_out);
 }
 
 TEST_F_TIMEOUT(paging, sequential_page_in_reads_ahead, TIMEOUT)
@@ -66,8 +66,8 @@ TEST_F_TIMEOUT(paging, sequential_page_in_reads_ahead, TIMEOUT)
 	ASSERT_TRUE(verify_all(&self->memory, 1));
 	after = totals(self->reclaimer.pager);
 
-	EXPECT_LE(4, (after.pages_in - before.pages_in) /
-		     (after.reads - before.reads));
+	EXPECT_LE(4 * (after.reads - before.reads),
+		  after.pages_in - before.pages_in);
 }
 
 TEST_F_TIMEOUT(paging, random_page_in_reads_one_page, TIMEOUT)

@@ -9,7 +9,7 @@ PREFIX	?= /usr/local
 
 comma	:= ,
 # "make check KERNEL=6.1,debug TESTS=paging_test", "make bench KERNEL=6.12"
-words	= $(foreach word,$(subst $(comma), ,$(2)),$(1) $(word))
+options	= $(foreach item,$(subst $(comma), ,$(2)),$(1) $(item))
 
 .PHONY: all module tools selftests packages demo check bench lint install \
 	clean help
@@ -38,11 +38,11 @@ demo: packages	## show in a guest what it does, from nothing; 5 minutes
 	tools/demo/demo
 
 check: packages	## run all tests in guests; KERNEL=6.1, TESTS=NAME choose
-	selftests/check $(call words,--kernel,$(KERNEL)) \
-		$(call words,--tests,$(TESTS))
+	selftests/check $(call options,--kernel,$(KERNEL)) \
+		$(call options,--tests,$(TESTS))
 
 bench: packages	## compare with memfd and swap on the model machine; KERNEL=
-	tools/bench/bench $(call words,--kernel,$(KERNEL))
+	tools/bench/bench $(call options,--kernel,$(KERNEL))
 
 lint: packages	## check style and run the static checkers
 	tools/lint/lint

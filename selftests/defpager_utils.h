@@ -310,6 +310,29 @@ static inline int count_fds(void)
 	return entries - 3;
 }
 
+/* What a request that fails has to leave as it is. */
+struct pager_state {
+	struct defpager_info info;
+	int nr_fds;
+};
+
+static inline int pager_state(int pager, struct pager_state *state)
+{
+	int ret;
+
+	memset(state, 0, sizeof(*state));
+	ret = pager_info(pager, &state->info);
+	/* The counters of I/O are nobody's fault. */
+	state->info.pages_out = 0;
+	state->info.pages_in = 0;
+	state->info.writes = 0;
+	state->info.reads = 0;
+	state->info.zero_pages = 0;
+	state->info.clean_drops = 0;
+	state->nr_fds = count_fds();
+	return ret;
+}
+
 static inline void sleep_ms(long ms)
 {
 	nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);

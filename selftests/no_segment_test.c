@@ -4,31 +4,9 @@
  *
  * The last test adds a segment, which stays. So the module must be fresh.
  */
-#include <setjmp.h>
-#include <signal.h>
-
 #include "defpager_utils.h"
+#include "memory_utils.h"
 #include <kselftest_harness.h>
-
-static sigjmp_buf bus_error;
-
-static void on_sigbus(int signal)
-{
-	(void)signal;
-	siglongjmp(bus_error, 1);
-}
-
-/* Whether the access is a SIGBUS. */
-static bool write_is_sigbus(volatile char *address)
-{
-	struct sigaction action = { .sa_handler = on_sigbus };
-
-	sigaction(SIGBUS, &action, NULL);
-	if (sigsetjmp(bus_error, 1))
-		return true;
-	*address = 1;
-	return false;
-}
 
 FIXTURE(no_segment)
 {

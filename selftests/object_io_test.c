@@ -3,52 +3,13 @@
  * Memory objects as files: sizes and their limits, reading, writing, seeking,
  * and moving data between an object and other descriptors.
  */
-#include <setjmp.h>
-#include <signal.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 
 #include "defpager_utils.h"
+#include "memory_utils.h"
 #include <kselftest_harness.h>
-
-static sigjmp_buf bus_error;
-
-static void on_sigbus(int signal)
-{
-	(void)signal;
-	siglongjmp(bus_error, 1);
-}
-
-static bool read_is_sigbus(volatile char *address)
-{
-	struct sigaction action = { .sa_handler = on_sigbus };
-
-	sigaction(SIGBUS, &action, NULL);
-	if (sigsetjmp(bus_error, 1))
-		return true;
-	(void)*address;
-	return false;
-}
-
-static bool write_is_sigbus(volatile char *address)
-{
-	struct sigaction action = { .sa_handler = on_sigbus };
-
-	sigaction(SIGBUS, &action, NULL);
-	if (sigsetjmp(bus_error, 1))
-		return true;
-	*address = 1;
-	return false;
-}
-
-static bool all_bytes(const char *bytes, size_t size, char value)
-{
-	for (size_t i = 0; i < size; i++)
-		if (bytes[i] != value)
-			return false;
-	return true;
-}
 
 /* Objects of all kinds of sizes: what is said of one holds for each. */
 FIXTURE(size)
@@ -236,6 +197,22 @@ FIXTURE(io)
 	char *buffer;
 };
 
+/* Where the pages are when a test looks at them. */
+FIXTURE_VARIANT(io)
+{
+	bool stored;
+};
+
+FIXTURE_VARIANT_ADD(io, in_memory)
+{
+	.stored = false,
+};
+
+FIXTURE_VARIANT_ADD(io, on_storage)
+{
+	.stored = true,
+};
+
 FIXTURE_SETUP(io)
 {
 	self->pager = pager_open();
@@ -263,6 +240,17 @@ FIXTURE_TEARDOWN(io)
 	close(self->pager);
 }
 
+static void settle(struct __test_metadata *_metadata, FIXTURE_DATA(io) *self,
+		   const FIXTURE_VARIANT(io) *variant)
+{
+	if (variant->stored) {
+		ASSERT_TRUE(page_out(self->fd, self->map, self->size));
+	}
+}
+
+/* In a test of the fixture. */
+#define SETTLE() settle(_metadata, self, variant)
+
 TEST_F(io, data_comes_back_at_any_offset_and_length)
 {
 	static const size_t lengths[] = { 1, 7, 511, 4095, 4096, 4097, 12289 };
@@ -274,8 +262,10 @@ TEST_F(io, data_comes_back_at_any_offset_and_length)
 
 			ASSERT_EQ(0, ftruncate(self->fd, 0));
 			ASSERT_EQ(0, ftruncate(self->fd, self->size));
+		SETTLE();
 			ASSERT_EQ((ssize_t)length, pwrite(self->fd, self->data,
 							  length, offset));
+			SETTLE();
 			ASSERT_EQ((ssize_t)self->size,
 				  pread(self->fd, self->buffer, self->size, 0));
 			/* What is around it is as it was. */
@@ -292,7 +282,9 @@ TEST_F(io, partial_writes_keep_the_rest_of_a_page)
 {
 	ASSERT_EQ((ssize_t)self->size, pwrite(self->fd, self->data, self->size,
 					      0));
+	SETTLE();
 	ASSERT_EQ(3, pwrite(self->fd, "abc", 3, 5000));
+	SETTLE();
 	memcpy(self->data + 5000, "abc", 3);
 	EXPECT_EQ(0, memcmp(self->map, self->data, self->size));
 }
@@ -324,6 +316,7 @@ TEST_F(io, vectors_are_gathered_and_scattered)
 	};
 
 	EXPECT_EQ(10001, pwritev(self->fd, out, ARRAY_SIZE(out), 4000));
+	SETTLE();
 	EXPECT_EQ(10001, preadv(self->fd, in, ARRAY_SIZE(in), 4000));
 	EXPECT_EQ(0, memcmp(self->data, self->buffer, 10001));
 	EXPECT_EQ(10001, writev(self->fd, out, ARRAY_SIZE(out)));
@@ -368,6 +361,7 @@ TEST_F(io, bad_buffers_fail)
 	ASSERT_EQ(0, munmap(hole + page_size(), page_size()));
 	memset(hole, 'h', page_size());
 	self->map[0] = 'm';
+	SETTLE();
 
 	EXPECT_EQ(-1, pread(self->fd, hole + page_size(), 10, 0));
 	EXPECT_EQ(EFAULT, errno);
@@ -395,10 +389,12 @@ TEST_F(io, bad_buffers_fail)
 TEST_F(io, object_can_be_copied_onto_itself)
 {
 	memcpy(self->map, self->data, self->size);
+	SETTLE();
 	EXPECT_EQ(4096, pwrite(self->fd, self->map, 4096, 0));
 	EXPECT_EQ(0, memcmp(self->map, self->data, self->size));
 	EXPECT_EQ(4096, pwrite(self->fd, self->map + 4096, 4096, 8192));
 	memmove(self->data + 8192, self->data + 4096, 4096);
+	SETTLE();
 	EXPECT_EQ(0, memcmp(self->map, self->data, self->size));
 	/* Into a mapping of itself, of a page that nobody touched. */
 	ASSERT_EQ(0, ftruncate(self->fd, 4096));
@@ -417,7 +413,10 @@ TEST_F(io, tail_is_zero_after_shrink_and_grow)
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		memset(self->map, 'x', self->size);
+	SETTLE();
+		SETTLE();
 		ASSERT_EQ(0, ftruncate(self->fd, sizes[i]));
+		SETTLE();
 		ASSERT_EQ(0, ftruncate(self->fd, self->size));
 		EXPECT_TRUE(all_bytes(self->map, sizes[i], 'x'));
 		EXPECT_TRUE(all_bytes(self->map + sizes[i],
@@ -430,16 +429,20 @@ TEST_F(io, tail_is_zero_after_shrink_and_grow)
 TEST_F(io, bytes_written_behind_the_end_never_become_contents)
 {
 	memset(self->map, 'x', 4096);
+	SETTLE();
 	ASSERT_EQ(0, ftruncate(self->fd, 100));
 	memset(self->map, 'y', 4096);
+	SETTLE();
 	ASSERT_EQ(0, ftruncate(self->fd, 5000));
 	EXPECT_TRUE(all_bytes(self->map, 100, 'y'));
 	EXPECT_TRUE(all_bytes(self->map + 100, 4900, 0));
 
 	/* Growing by a write. */
 	memset(self->map, 'x', 4096);
+	SETTLE();
 	ASSERT_EQ(0, ftruncate(self->fd, 100));
 	memset(self->map, 'y', 4096);
+	SETTLE();
 	ASSERT_EQ(1, pwrite(self->fd, "z", 1, 2000));
 	EXPECT_TRUE(all_bytes(self->map + 100, 1900, 0));
 	EXPECT_EQ('z', self->map[2000]);
@@ -447,6 +450,7 @@ TEST_F(io, bytes_written_behind_the_end_never_become_contents)
 	/* And by one that begins exactly at the end. */
 	ASSERT_EQ(0, ftruncate(self->fd, 100));
 	memset(self->map, 'y', 4096);
+	SETTLE();
 	ASSERT_EQ(1, pwrite(self->fd, "z", 1, 100));
 	ASSERT_EQ(0, ftruncate(self->fd, 4096));
 	EXPECT_TRUE(all_bytes(self->map + 101, 3995, 0));
@@ -457,6 +461,40 @@ TEST_F(io, bytes_written_behind_the_end_never_become_contents)
 	self->map[4096 + 20] = 'y';
 	ASSERT_EQ(0, ftruncate(self->fd, self->size));
 	EXPECT_EQ(0, self->map[4096 + 20]);
+}
+
+/* The last page can be mapped beyond the end of the object. */
+TEST_F(io, bytes_cut_off_do_not_show_in_a_mapping)
+{
+	memset(self->map, 'x', self->size);
+	SETTLE();
+	ASSERT_EQ(0, ftruncate(self->fd, 100));
+	SETTLE();
+	EXPECT_TRUE(all_bytes(self->map, 100, 'x'));
+	EXPECT_TRUE(all_bytes(self->map + 100, 3996, 0));
+}
+
+TEST_F(io, failed_write_behind_the_end_changes_nothing)
+{
+	struct defpager_object_info info;
+	char *nothing = mmap(NULL, page_size(), PROT_NONE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct stat st;
+
+	ASSERT_NE(MAP_FAILED, nothing);
+	memset(self->map, 'x', 4096);
+	SETTLE();
+	ASSERT_EQ(0, ftruncate(self->fd, 100));
+	EXPECT_EQ(-1, pwrite(self->fd, nothing, 10, 9000));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(-1, pwrite(self->fd, nothing, 10, 100));
+	EXPECT_EQ(EFAULT, errno);
+	munmap(nothing, page_size());
+	ASSERT_EQ(0, fstat(self->fd, &st));
+	EXPECT_EQ(100, st.st_size);
+	ASSERT_EQ(0, object_info(self->fd, &info));
+	EXPECT_EQ(page_size(), info.reserved_bytes);
+	EXPECT_TRUE(all_bytes(self->map, 100, 'x'));
 }
 
 TEST_F(io, shrink_gives_space_back)
@@ -495,8 +533,10 @@ TEST_F(io, seek_finds_data_and_holes)
 	EXPECT_EQ(ENXIO, errno);
 
 	ASSERT_EQ(1, pwrite(self->fd, "x", 1, 2 * page + 5));
+	SETTLE();
 	ASSERT_EQ(1, pwrite(self->fd, "x", 1, 3 * page));
 	ASSERT_EQ(1, pwrite(self->fd, "x", 1, size - 1));
+	SETTLE();
 	EXPECT_EQ(2 * page, lseek(self->fd, 0, SEEK_DATA));
 	EXPECT_EQ(2 * page, lseek(self->fd, 2 * page, SEEK_DATA));
 	EXPECT_EQ(2 * page + 9, lseek(self->fd, 2 * page + 9, SEEK_DATA));
@@ -521,6 +561,7 @@ TEST_F(io, seek_does_not_see_behind_the_end)
 	off_t page = page_size();
 
 	ASSERT_EQ(1, pwrite(self->fd, "x", 1, 2 * page + 5));
+	SETTLE();
 	ASSERT_EQ(0, ftruncate(self->fd, 2 * page + 1));
 	EXPECT_EQ(2 * page, lseek(self->fd, 0, SEEK_DATA));
 	EXPECT_EQ(2 * page + 1, lseek(self->fd, 2 * page, SEEK_HOLE));
@@ -538,6 +579,7 @@ TEST_F(io, splice_moves_data_out)
 	int pipes[2];
 
 	memcpy(self->map, self->data, self->size);
+	SETTLE();
 	ASSERT_EQ(0, pipe2(pipes, O_CLOEXEC));
 	while (done < length) {
 		ssize_t moved = splice(self->fd, &offset, pipes[1], NULL,
@@ -547,6 +589,7 @@ TEST_F(io, splice_moves_data_out)
 		ASSERT_EQ(moved, read(pipes[0], self->buffer + done, moved));
 		done += moved;
 	}
+	SETTLE();
 	EXPECT_EQ(0, memcmp(self->buffer, self->data + 1234, length));
 	offset = self->size;
 	EXPECT_EQ(0, splice(self->fd, &offset, pipes[1], NULL, 1, 0));
@@ -557,6 +600,7 @@ TEST_F(io, splice_moves_data_out)
 /* Pages that nobody touched are zeros in a pipe, too. */
 TEST_F(io, splice_of_a_hole_moves_zeros)
 {
+	struct defpager_object_info info;
 	loff_t offset = page_size();
 	int pipes[2];
 
@@ -565,6 +609,10 @@ TEST_F(io, splice_of_a_hole_moves_zeros)
 	ASSERT_EQ(4096, splice(self->fd, &offset, pipes[1], NULL, 4096, 0));
 	ASSERT_EQ(4096, read(pipes[0], self->buffer, 4096));
 	EXPECT_TRUE(all_bytes(self->buffer, 4096, 0));
+	/* And are none in memory, nor on storage. */
+	ASSERT_EQ(0, object_info(self->fd, &info));
+	EXPECT_EQ(page_size(), info.resident_bytes);
+	EXPECT_EQ(page_size(), info.reserved_bytes);
 	close(pipes[0]);
 	close(pipes[1]);
 }
@@ -601,6 +649,7 @@ TEST_F(io, sendfile_copies_in_and_out)
 
 	ASSERT_LE(0, file);
 	memcpy(self->map, self->data, self->size);
+	SETTLE();
 	for (size_t done = 0; done < self->size;) {
 		ssize_t moved = sendfile(file, self->fd, &offset,
 					 self->size - done);
@@ -631,6 +680,7 @@ TEST_F(io, vmsplice_from_a_mapping_works)
 	int pipes[2];
 
 	memcpy(self->map, self->data, self->size);
+	SETTLE();
 	ASSERT_EQ(0, pipe2(pipes, O_CLOEXEC));
 	ASSERT_EQ(4096, vmsplice(pipes[1], &iov, 1, 0));
 	ASSERT_EQ(4096, read(pipes[0], self->buffer, 4096));
@@ -642,6 +692,7 @@ TEST_F(io, vmsplice_from_a_mapping_works)
 TEST_F(io, sync_has_nothing_to_do)
 {
 	memcpy(self->map, self->data, self->size);
+	SETTLE();
 	EXPECT_EQ(0, fsync(self->fd));
 	EXPECT_EQ(0, fdatasync(self->fd));
 	EXPECT_EQ(0, msync(self->map, self->size, MS_SYNC));
@@ -653,6 +704,7 @@ TEST_F(io, sync_has_nothing_to_do)
 TEST_F(io, advice_to_drop_loses_nothing)
 {
 	memcpy(self->map, self->data, self->size);
+	SETTLE();
 	EXPECT_EQ(0, posix_fadvise(self->fd, 0, 0, POSIX_FADV_DONTNEED));
 	EXPECT_EQ(0, memcmp(self->map, self->data, self->size));
 	EXPECT_EQ(0, madvise(self->map, self->size, MADV_DONTNEED));
@@ -690,6 +742,7 @@ TEST_F(io, full_store_fails_without_harm)
 	if (info.free_bytes > MIB(64))
 		SKIP(return, "there is too much space to fill");
 	memcpy(self->map, self->data, self->size);
+	SETTLE();
 	memset(block, 'x', MIB(1));
 	fd = object_create(self->pager, GIB(1));
 	ASSERT_LE(0, fd);

@@ -234,6 +234,24 @@ TEST_F(device, taken_device_cannot_be_mounted)
 	EXPECT_EQ(EBUSY, errno);
 }
 
+/* Such as compute checksums of what they are about to write. */
+TEST_F(device, device_that_needs_stable_pages_fails)
+{
+	char path[PATH_MAX];
+	int attribute;
+
+	snprintf(path, sizeof(path), "/sys/block/%.32s/queue/stable_writes",
+		 strrchr(self->path, '/') + 1);
+	attribute = open(path, O_WRONLY | O_CLOEXEC);
+	ASSERT_LE(0, attribute);
+	ASSERT_EQ(1, write(attribute, "1", 1));
+	EXPECT_EQ(-EOPNOTSUPP, add_record(self->store, self->fd, 0));
+	EXPECT_TRUE(unchanged(self));
+	ASSERT_EQ(1, pwrite(attribute, "0", 1, 0));
+	EXPECT_EQ(0, add_record(self->store, self->fd, 0));
+	close(attribute);
+}
+
 TEST_F(device, shrunk_device_is_judged_by_its_size_now)
 {
 	char path[PATH_MAX];

@@ -196,14 +196,14 @@ static size_t skewed_read(void)
 }
 
 /* Does not return. */
-static void child_main(int number, int gate)
+static void child_main(int number, int start)
 {
 	char byte;
 
 	random_state += number + 1;
 	for (int i = 0; i < 16; i++)
 		random_below(1);
-	if (read(gate, &byte, 1) != 0)
+	if (read(start, &byte, 1) != 0)
 		_exit(1);
 	for (size_t i = 0; i < RANDOM_VISITS / NR_PROCESSES; i++)
 		visit_read(random_below(nr_pages));

@@ -78,7 +78,7 @@ function counts_of(row, backend) {
 function print_counts(   i, titles) {
 	titles = sprintf("%7s %7s %7s %7s", "reads", "pages", "writes", "pages")
 	printf "I/O per page or visit:\n\n"
-	printf "%-16s %-31s   %-31s\n", "", "  memfd + swap", "  defpager"
+	printf "%-16s %-31s   %s\n", "", "  memfd + swap", "  defpager"
 	printf "%-16s %s   %s\n", "", titles, titles
 	for (i = 1; i <= nr_wanted; i++) {
 		if (rows[i] !~ /^resident/)
@@ -134,6 +134,9 @@ function print_verdict() {
 
 BEGIN {
 	nr_wanted = split(wanted, rows, " ")
+	# Not only resident-touch and resident-remap.
+	for (i in rows)
+		paged = paged || rows[i] !~ /^resident/
 }
 
 /^row=/ {
@@ -172,8 +175,10 @@ BEGIN {
 END {
 	mismatches += last_mismatches
 	print_times()
-	print_counts()
-	print_summary()
+	if (paged) {
+		print_counts()
+		print_summary()
+	}
 	check_own_count("memfd", "in")
 	check_own_count("memfd", "out")
 	check_own_count("defpager", "in")

@@ -14,8 +14,12 @@
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/sched/signal.h>
 
 #include "defpager.h"
+
+/* How long an allocation waits for page-out before it calls for a kill. */
+#define DEFPAGER_PATIENCE	(5 * HZ)
 
 /* Is there a folio at @index?  A hint. */
 bool defpager_cached(struct defpager_object *object, pgoff_t index)
@@ -77,21 +81,54 @@ void defpager_folio_overwritten(struct defpager_object *object,
 	folio_mark_uptodate(folio);
 }
 
-/* A folio of zeros at an index where there is none, locked. */
-static struct folio *defpager_add_folio(struct address_space *mapping,
-					pgoff_t index, gfp_t gfp)
+static struct folio *__defpager_add_folio(struct address_space *mapping,
+					  pgoff_t index, gfp_t gfp)
 {
-	struct folio *folio = folio_alloc(gfp | __GFP_ZERO, 0);
+	struct folio *folio = folio_alloc(gfp, 0);
 	int ret;
 
 	if (!folio)
 		return ERR_PTR(-ENOMEM);
-	ret = filemap_add_folio(mapping, folio, index, gfp);
+	ret = filemap_add_folio(mapping, folio, index, gfp & ~__GFP_ZERO);
 	if (ret) {
 		folio_put(folio);
 		return ERR_PTR(ret);
 	}
 	return folio;
+}
+
+/**
+ * defpager_add_folio() - put a new folio into the page cache
+ * @object: the object
+ * @index: page index
+ * @gfp: how to allocate it
+ *
+ * Whoever pages in is also who reclaims, and may have looked at all there is
+ * before the first of the pages it wants written is.  The kernel would kill
+ * somebody then, though memory is about to come.  Here nothing is isolated or
+ * locked that this depends on: so wait, and only in the end insist.
+ *
+ * Context: sleeps, for seconds if memory is really short.
+ * Return: the folio, locked and with a reference; or an error pointer:
+ *	-EEXIST, -ENOMEM.
+ */
+struct folio *defpager_add_folio(struct defpager_object *object, pgoff_t index,
+				 gfp_t gfp)
+{
+	struct address_space *mapping = object->inode.i_mapping;
+	unsigned long deadline = jiffies + DEFPAGER_PATIENCE;
+	struct folio *folio;
+
+	do {
+		folio = __defpager_add_folio(mapping, index,
+					     gfp | __GFP_RETRY_MAYFAIL |
+					     __GFP_NOWARN);
+		if (folio != ERR_PTR(-ENOMEM))
+			return folio;
+		defpager_wait_progress();
+	} while (time_before(jiffies, deadline) &&
+		 !fatal_signal_pending(current));
+	return __defpager_add_folio(mapping, index, gfp);
 }
 
 /**
@@ -103,8 +140,8 @@ static struct folio *defpager_add_folio(struct address_space *mapping,
  *	be read: the folio may not be uptodate
  *
  * Context: mapping->invalidate_lock or i_rwsem held; sleeps.
- * Return: the folio, locked, uptodate and with a reference; or an error
- *	pointer: -ENOSPC, -ENOMEM, -EIO.
+ * Return: the folio, locked and with a reference; or an error pointer:
+ *	-ENOSPC, -ENOMEM, -EIO.
  */
 struct folio *defpager_get_folio(struct defpager_object *object, pgoff_t index,
 				 gfp_t gfp, bool overwrite)
@@ -121,7 +158,8 @@ struct folio *defpager_get_folio(struct defpager_object *object, pgoff_t index,
 	do {
 		added = !defpager_cached(object, index);
 		if (added)
-			folio = defpager_add_folio(mapping, index, gfp);
+			folio = defpager_add_folio(object, index,
+						   gfp | __GFP_ZERO);
 		else
 			folio = __filemap_get_folio(mapping, index, FGP_LOCK,
 						    gfp);

@@ -61,8 +61,8 @@
  */
 enum defpager_entry {
 	DEFPAGER_ENTRY_NONE	= 0,	/* never touched: reads as zero */
-	DEFPAGER_ENTRY_RESERVED	= 1,	/* space promised, no slot: the page
-					 * is in memory, or was all zero */
+	/* Space promised, no slot: the page is in memory, or was all zero. */
+	DEFPAGER_ENTRY_RESERVED	= 1,
 	DEFPAGER_ENTRY_LOST	= 2,	/* space promised, content lost */
 	DEFPAGER_ENTRY_SLOT	= 1 << DEFPAGER_GRANULE_SHIFT,
 };
@@ -163,7 +163,10 @@ struct defpager_object {
 	loff_t max_size;		/* bytes; i_size never exceeds it */
 	struct defpager_map map;
 	struct delayed_work pageout;	/* writes what reclaim wants written */
-	unsigned int pageout_retries;	/* of @pageout only */
+	unsigned int pageout_retries;	/* passes without a success; @pageout */
+	unsigned int pageout_passes;	/* passes ended; written by @pageout */
+	atomic_t wanted;		/* folios marked wanted, about */
+	unsigned long throttled;	/* jiffies when a reclaimer had waited */
 	char name[DEFPAGER_NAME_SIZE];
 };
 
@@ -287,6 +290,8 @@ extern const struct address_space_operations defpager_aops;
 extern const struct vm_operations_struct defpager_vm_ops;
 struct folio *defpager_get_folio(struct defpager_object *object, pgoff_t index,
 				 gfp_t gfp, bool overwrite);
+struct folio *defpager_add_folio(struct defpager_object *object, pgoff_t index,
+				 gfp_t gfp);
 void defpager_folio_overwritten(struct defpager_object *object,
 				struct folio *folio);
 bool defpager_cached(struct defpager_object *object, pgoff_t index);
@@ -305,6 +310,7 @@ void defpager_want(struct defpager_object *object, struct folio *folio,
 void defpager_writeback_begin(struct folio *folio);
 void defpager_writeback_end(struct folio *folio);
 void defpager_writeback_progress(unsigned int nr);
+void defpager_wait_progress(void);
 
 /* In bio.c */
 int __init defpager_bio_init(void);

@@ -80,4 +80,3 @@ MODULE_AUTHOR("The defpager authors");
 MODULE_DESCRIPTION("Default pager: anonymous shareable memory objects paged to block device segments");
 MODULE_LICENSE("GPL");
 MODULE_VERSION("0.1");
-MODULE_ALIAS("devname:defpager");

@@ -55,9 +55,9 @@ static u64 defpager_leaf_get(struct defpager_leaf *leaf, pgoff_t index)
 	 */
 	do {
 		low = READ_ONCE(leaf->low[i]);
-		smp_rmb();
+		smp_rmb();	/* pairs with defpager_leaf_set() */
 		high = READ_ONCE(leaf->high[i]);
-		smp_rmb();
+		smp_rmb();	/* pairs with defpager_leaf_set() */
 	} while (READ_ONCE(leaf->low[i]) != low);
 	return low | (u64)high << 32;
 }
@@ -70,11 +70,11 @@ static void defpager_leaf_set(struct defpager_leaf *leaf, pgoff_t index,
 	/* The half that is zero in what is not a slot is the last to be zero. */
 	if (defpager_entry_is_slot(entry)) {
 		WRITE_ONCE(leaf->high[i], upper_32_bits(entry));
-		smp_wmb();
+		smp_wmb();	/* pairs with defpager_leaf_get() */
 		WRITE_ONCE(leaf->low[i], lower_32_bits(entry));
 	} else {
 		WRITE_ONCE(leaf->low[i], lower_32_bits(entry));
-		smp_wmb();
+		smp_wmb();	/* pairs with defpager_leaf_get() */
 		WRITE_ONCE(leaf->high[i], upper_32_bits(entry));
 	}
 }

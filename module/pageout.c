@@ -38,12 +38,15 @@
 #define DEFPAGER_MAX_RETRIES	100
 
 /*
- * Direct reclaim waits for completions when this many pages are in flight, so
- * that it does not run out of memory, and of patience, while devices do what
- * they can.
+ * When direct reclaim has to wait: with this many pages in flight, or folios
+ * of an object wanted; and what it waits for at most.
  */
 #define DEFPAGER_MANY_IN_FLIGHT	256
+#define DEFPAGER_MANY_WANTED	64
 #define DEFPAGER_PROGRESS	32
+
+/* While a pass waits for an isolated folio, it looks this often. */
+#define DEFPAGER_POLL_USECS	50
 
 struct defpager_pageout {
 	struct defpager_object *object;
@@ -52,6 +55,7 @@ struct defpager_pageout {
 	u64 last_slot;			/* DEFPAGER_NO_SLOT: none yet */
 	unsigned int written;		/* folios written, or found zero */
 	unsigned int skipped;		/* folios to be retried */
+	unsigned int polls;		/* left for isolated folios */
 	bool give_up;			/* on folios to be retried */
 };
 
@@ -94,30 +98,48 @@ void defpager_writeback_progress(unsigned int nr)
 }
 
 /*
- * Let a direct reclaimer wait for some writes to end.  Never kswapd, whose
- * work nobody else does, nor who may be needed for a write to end.  The wait
- * is short even if no write ever ends, since we are called with a folio
- * locked; and there is none if nothing is in flight, since what the reclaimer
- * has isolated cannot be written before it goes on.
+ * Let a direct reclaimer wait for some writes to end, or for the worker to
+ * have had its turn.  Otherwise it looks at all there is a few hundred times
+ * while the worker's CPU is busy elsewhere, and calls for the OOM killer.
+ *
+ * Never kswapd, whose work nobody else does, nor who may be needed for a write
+ * to end.  The wait is bounded, since we are called with a folio locked.  And
+ * there is one in a tick only: a reclaimer has a batch of folios isolated,
+ * which cannot be written before it has come to the end of the batch.
  */
-static void defpager_throttle(gfp_t gfp)
+static void defpager_throttle(struct defpager_object *object, gfp_t gfp)
+{
+	unsigned int passes = READ_ONCE(object->pageout_passes);
+	long ended = atomic_long_read(&defpager_ended);
+
+	if (current_is_kswapd() || !(gfp & __GFP_FS) || !(gfp & __GFP_IO) ||
+	    !time_after(jiffies, READ_ONCE(object->throttled)))
+		return;
+	wait_event_timeout(defpager_progress_wait,
+			   READ_ONCE(object->pageout_passes) != passes ||
+			   atomic_long_read(&defpager_ended) - ended >=
+			   DEFPAGER_PROGRESS, HZ / 50);
+	WRITE_ONCE(object->throttled, jiffies);
+}
+
+/* For who is out of memory: until some page is clean, or a moment. */
+void defpager_wait_progress(void)
 {
 	long ended = atomic_long_read(&defpager_ended);
 
-	if (current_is_kswapd() || !(gfp & __GFP_FS) || !(gfp & __GFP_IO))
-		return;
 	wait_event_timeout(defpager_progress_wait,
-			   atomic_long_read(&defpager_ended) - ended >=
-			   DEFPAGER_PROGRESS || !defpager_in_flight(), HZ / 50);
+			   atomic_long_read(&defpager_ended) != ended, 2);
 }
 
-static void defpager_mark_wanted(struct folio *folio)
+static void defpager_mark_wanted(struct defpager_object *object,
+				 struct folio *folio)
 {
-	struct address_space *mapping = folio->mapping;
+	struct address_space *mapping = object->inode.i_mapping;
 
 	xa_lock_irq(&mapping->i_pages);
 	__xa_set_mark(&mapping->i_pages, folio->index, PAGECACHE_TAG_TOWRITE);
 	xa_unlock_irq(&mapping->i_pages);
+	atomic_inc(&object->wanted);
 }
 
 /* Must be nearly free when the worker is queued already. */
@@ -127,7 +149,7 @@ static void defpager_kick(struct defpager_object *object)
 	 * The mark before the look at the work; the worker stops being pending
 	 * before it looks at the marks.  One of us sees the other.
 	 */
-	smp_mb();
+	smp_mb(); /* see above */
 	if (!delayed_work_pending(&object->pageout))
 		queue_delayed_work(defpager_pageout_wq, &object->pageout, 0);
 	else if (READ_ONCE(object->pageout_retries) >= DEFPAGER_FAST_RETRIES)
@@ -145,17 +167,16 @@ static void defpager_kick(struct defpager_object *object)
 void defpager_want(struct defpager_object *object, struct folio *folio,
 		   gfp_t gfp)
 {
-	if (xa_get_mark(&folio->mapping->i_pages, folio->index,
-			PAGECACHE_TAG_TOWRITE)) {
-		/* Reclaim has come round faster than we write. */
-		defpager_kick(object);
-		defpager_throttle(gfp);
-		return;
-	}
-	defpager_mark_wanted(folio);
+	/* Has reclaim come round faster than we write? */
+	bool again = xa_get_mark(&folio->mapping->i_pages, folio->index,
+				 PAGECACHE_TAG_TOWRITE);
+
+	if (!again)
+		defpager_mark_wanted(object, folio);
 	defpager_kick(object);
-	if (defpager_in_flight() >= DEFPAGER_MANY_IN_FLIGHT)
-		defpager_throttle(gfp);
+	if (again || atomic_read(&object->wanted) >= DEFPAGER_MANY_WANTED ||
+	    defpager_in_flight() >= DEFPAGER_MANY_IN_FLIGHT)
+		defpager_throttle(object, gfp);
 }
 
 /* Take up to DEFPAGER_BATCH wanted folios from @index on, with a reference. */
@@ -262,8 +283,7 @@ static bool defpager_pageout_protect(struct folio *folio)
 	/* Virtual machines set this one behind our back. */
 	if (folio_test_clear_dirty(folio))
 		folio_set_checked(folio);
-	/* The page tables before the references. */
-	smp_mb();
+	smp_mb(); /* the page tables before the references */
 	return folio_ref_count(folio) <=
 	       folio_nr_pages(folio) + folio_mapcount(folio) + 1;
 }
@@ -283,7 +303,7 @@ static void defpager_pageout_locked(struct defpager_pageout *pageout,
 	 * on sets it again, or a page table's dirty bit.
 	 */
 	folio_clear_checked(folio);
-	smp_mb__after_atomic();
+	smp_mb__after_atomic(); /* the mark before the content */
 	pageout->written++;
 	if (defpager_folio_zero(folio)) {
 		defpager_pageout_zero(pageout->object, folio);
@@ -300,6 +320,25 @@ static void defpager_pageout_locked(struct defpager_pageout *pageout,
 	defpager_io_add(&pageout->io, folio, slot);
 }
 
+/*
+ * A reclaimer that has nothing but wanted folios isolates them again and again,
+ * and they are on the LRU in between for a moment only.  Once a pass has had no
+ * success, wait for that moment with the folio locked: reclaim passes over it,
+ * and cannot unmap it any more.
+ */
+static bool defpager_pageout_on_lru(struct defpager_pageout *pageout,
+				    struct folio *folio)
+{
+	while (!folio_test_lru(folio)) {
+		if (!pageout->polls)
+			return false;
+		pageout->polls--;
+		defpager_io_submit(&pageout->io);
+		usleep_range(DEFPAGER_POLL_USECS, 2 * DEFPAGER_POLL_USECS);
+	}
+	return true;
+}
+
 /* Return: false if the folio has to be tried again. */
 static bool defpager_pageout_folio(struct defpager_pageout *pageout,
 				   struct folio *folio)
@@ -313,7 +352,7 @@ static bool defpager_pageout_folio(struct defpager_pageout *pageout,
 		folio_unlock(folio);
 		return true;
 	}
-	if (!folio_test_lru(folio)) {
+	if (!defpager_pageout_on_lru(pageout, folio)) {
 		folio_unlock(folio);
 		return false;
 	}
@@ -334,15 +373,10 @@ static bool defpager_pageout_folio(struct defpager_pageout *pageout,
 static void defpager_pageout_retry(struct defpager_pageout *pageout,
 				   struct folio *folio)
 {
-	struct address_space *mapping = pageout->object->inode.i_mapping;
-
 	pageout->skipped++;
-	if (pageout->give_up)
-		return;
 	/* If it has left the page cache by now, the mark is a stray one. */
-	xa_lock_irq(&mapping->i_pages);
-	__xa_set_mark(&mapping->i_pages, folio->index, PAGECACHE_TAG_TOWRITE);
-	xa_unlock_irq(&mapping->i_pages);
+	if (!pageout->give_up)
+		defpager_mark_wanted(pageout->object, folio);
 }
 
 /* Go once through all wanted folios. */
@@ -357,6 +391,7 @@ static void defpager_pageout_pass(struct defpager_pageout *pageout)
 	blk_start_plug(&plug);
 	do {
 		nr = defpager_gather(mapping, &index, folios);
+		atomic_sub(nr, &pageout->object->wanted);
 		pageout->io.expected = nr;
 		for (i = 0; i < nr; i++) {
 			if (!defpager_pageout_folio(pageout, folios[i]))
@@ -367,6 +402,17 @@ static void defpager_pageout_pass(struct defpager_pageout *pageout)
 	} while (nr == DEFPAGER_BATCH);
 	defpager_io_submit(&pageout->io);
 	blk_finish_plug(&plug);
+}
+
+/* Tell those who wait for the worker to have had its turn. */
+static void defpager_pageout_pass_end(struct defpager_object *object)
+{
+	/* Marks that went with truncated folios were counted, too. */
+	if (!mapping_tagged(object->inode.i_mapping, PAGECACHE_TAG_TOWRITE))
+		atomic_set(&object->wanted, 0);
+	WRITE_ONCE(object->pageout_passes, object->pageout_passes + 1);
+	if (wq_has_sleeper(&defpager_progress_wait))
+		wake_up_all(&defpager_progress_wait);
 }
 
 /* Some folios could not be written yet: come back, sooner or later. */
@@ -396,9 +442,12 @@ static void defpager_pageout_work(struct work_struct *work)
 	};
 	unsigned int noreclaim = memalloc_noreclaim_save();
 
+	if (object->pageout_retries)
+		pageout.polls = jiffies_to_usecs(2) / DEFPAGER_POLL_USECS;
 	defpager_io_init(&pageout.io, REQ_OP_WRITE | REQ_SWAP, DEFPAGER_BATCH);
 	defpager_pageout_pass(&pageout);
 	memalloc_noreclaim_restore(noreclaim);
+	defpager_pageout_pass_end(object);
 
 	if (pageout.skipped && !pageout.give_up)
 		defpager_pageout_again(object, pageout.written);
@@ -410,6 +459,9 @@ void defpager_pageout_start(struct defpager_object *object)
 {
 	INIT_DELAYED_WORK(&object->pageout, defpager_pageout_work);
 	object->pageout_retries = 0;
+	object->pageout_passes = 0;
+	atomic_set(&object->wanted, 0);
+	object->throttled = jiffies;
 }
 
 /* The page cache of the object is empty: nobody wants a folio any more. */

@@ -59,6 +59,20 @@ static void defpager_window_store(struct vm_area_struct *vma,
 	WRITE_ONCE(vma->vm_private_data, (void *)word);
 }
 
+/* Start reading into a folio that is new in the page cache. */
+static void defpager_read_added(struct defpager_object *object,
+				struct defpager_io *io, struct folio *folio)
+{
+	/* Now it is locked and in the page cache, and the map is exact. */
+	u64 entry = defpager_map_get(&object->map, folio->index);
+
+	if (defpager_entry_is_slot(entry))
+		defpager_io_add(io, folio, entry);
+	else
+		folio_unlock(folio);
+	folio_put(folio);
+}
+
 /*
  * Start reading one page, if it has a slot and is not in memory.
  * Return: false if there is no point in going on.
@@ -69,7 +83,6 @@ static bool defpager_read_page(struct defpager_object *object,
 	struct address_space *mapping = object->inode.i_mapping;
 	gfp_t gfp = readahead_gfp_mask(mapping);
 	struct folio *folio;
-	u64 entry;
 
 	if (defpager_cached(object, index) ||
 	    !defpager_entry_is_slot(defpager_map_get(&object->map, index)))
@@ -81,17 +94,29 @@ static bool defpager_read_page(struct defpager_object *object,
 		folio_put(folio);
 		return false;
 	}
-	/* Now it is locked and in the page cache, and the map is exact. */
-	entry = defpager_map_get(&object->map, index);
-	if (defpager_entry_is_slot(entry)) {
-		if (mark)
-			folio_set_readahead(folio);
-		defpager_io_add(io, folio, entry);
-	} else {
-		folio_unlock(folio);
-	}
-	folio_put(folio);
+	if (mark)
+		folio_set_readahead(folio);
+	defpager_read_added(object, io, folio);
 	return true;
+}
+
+/* The page that is missed, for which no effort is too much. */
+static void defpager_read_missed(struct defpager_object *object, pgoff_t index,
+				 gfp_t gfp)
+{
+	struct address_space *mapping = object->inode.i_mapping;
+	struct defpager_io io;
+	struct folio *folio;
+
+	defpager_io_init(&io, REQ_OP_READ, 1);
+	filemap_invalidate_lock_shared(mapping);
+	if (index < DIV_ROUND_UP(i_size_read(&object->inode), PAGE_SIZE)) {
+		folio = defpager_add_folio(object, index, gfp);
+		if (!IS_ERR(folio))
+			defpager_read_added(object, &io, folio);
+	}
+	defpager_io_submit(&io);
+	filemap_invalidate_unlock_shared(mapping);
 }
 
 static void defpager_read_window(struct defpager_object *object,
@@ -147,13 +172,15 @@ void defpager_read_in(struct vm_fault *vmf, struct defpager_object *object)
 		window.nr = defpager_window_next(last.nr);
 		mark = window.first + window.nr / 2;
 	} else if (vmf->pgoff + 1 == last.first) {
-		window.nr = min(defpager_window_next(last.nr),
-				(unsigned int)min(vmf->pgoff + 1,
-						  (pgoff_t)DEFPAGER_WINDOW_MAX));
+		window.nr = min_t(pgoff_t, vmf->pgoff + 1,
+				  defpager_window_next(last.nr));
 		window.first = vmf->pgoff + 1 - window.nr;
 	}
 	defpager_window_store(vmf->vma, window);
-	defpager_read_window(object, window, mark);
+	if (window.nr > 1)
+		defpager_read_window(object, window, mark);
+	if (window.nr == 1 || !defpager_cached(object, vmf->pgoff))
+		defpager_read_missed(object, vmf->pgoff, vmf->gfp_mask);
 }
 
 /* Take the readahead mark off a folio, if it is there. */

@@ -73,8 +73,11 @@ static const struct reason segment_add_reasons[] = {
 	{ EPERM, "adding a segment needs CAP_SYS_ADMIN; run this as root" },
 	{ EROFS, "is read-only (blockdev --getro)" },
 	{ ENOTBLK, "is not a block device; losetup makes one of a file" },
-	{ EOPNOTSUPP, "its logical block is larger than a page, which the "
-		      "pager does not support (blockdev --getss)" },
+	{ EOPNOTSUPP, "the pager does not support the device: its logical "
+		      "block is larger than a page (blockdev --getss), or it is "
+		      "zoned, or it computes checksums and needs pages not to "
+		      "change while they are written (queue/stable_writes in "
+		      "sysfs)" },
 	{ ENOSPC, "the pager cannot address more space; its segments can hold "
 		  "4 PiB together" },
 	{ ENODEV, "the device is gone" },

@@ -207,7 +207,8 @@ int libdefpager_backing_store_info(int backing_store,
  *    multiple of the device's logical block size; count is 0; the range does
  *    not lie within the device, holds no whole aligned page, or overlaps a
  *    segment on the same disk.
- *  - -EOPNOTSUPP: the device's logical block is larger than a page.
+ *  - -EOPNOTSUPP: the device's logical block is larger than a page, or the
+ *    device is zoned, or needs what is being written not to change.
  *  - -EBUSY: device is mounted, used as swap or claimed by somebody else.
  *  - -ENODEV, -ENXIO: device is gone.
  *  - -ENOSPC: the pager cannot address more space.

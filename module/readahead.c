@@ -207,8 +207,10 @@ void defpager_read_on(struct vm_fault *vmf, struct defpager_object *object)
 
 	if (!defpager_take_mark(mapping, vmf->pgoff))
 		return;
+	rcu_read_lock();
 	window.first = page_cache_next_miss(mapping, vmf->pgoff + 1,
 					    DEFPAGER_WINDOW_MAX);
+	rcu_read_unlock();
 	window.nr = defpager_window_next(window.first - vmf->pgoff);
 	defpager_window_store(vmf->vma, window);
 	defpager_read_window(object, window, window.first);

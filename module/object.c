@@ -129,6 +129,8 @@ static int defpager_init_fs_context(struct fs_context *fc)
 		return -ENOMEM;
 	ctx->ops = &defpager_super_ops;
 	ctx->dops = &defpager_dentry_ops;
+	/* As other shared memory, objects may hold code to run. */
+	fc->s_iflags &= ~SB_I_NOEXEC;
 	return 0;
 }
 

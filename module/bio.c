@@ -86,14 +86,15 @@ static void defpager_write_again(struct folio *folio, u64 slot)
 		       defpager_slot_alloc(object->store, folio->index,
 					   DEFPAGER_NO_SLOT);
 	}
-	if (slot == DEFPAGER_NO_SLOT) {
-		/* Memory has the only copy: say so before reclaim looks. */
+	/* If memory has the only copy, say so before reclaim looks. */
+	if (slot == DEFPAGER_NO_SLOT)
 		folio_set_checked(folio);
+	/* Never from slot to slot: who looks in between may see neither. */
+	if (nr)
 		defpager_map_set(&object->map, folio->index,
 				 DEFPAGER_ENTRY_RESERVED);
-	} else {
+	if (nr && slot != DEFPAGER_NO_SLOT)
 		defpager_map_set(&object->map, folio->index, slot);
-	}
 	for (i = 0; i < nr; i++)
 		if (slot == DEFPAGER_NO_SLOT)
 			defpager_slot_free(failed[i]);

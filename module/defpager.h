@@ -268,7 +268,7 @@ u64 defpager_map_neighbour(struct defpager_map *map, pgoff_t index,
 pgoff_t defpager_map_next(struct defpager_map *map, pgoff_t index, pgoff_t last,
 			  bool touched);
 void defpager_map_clear(struct defpager_map *map, struct defpager_store *store,
-			pgoff_t first);
+			pgoff_t first, bool destroy);
 
 /* In object.c */
 int __init defpager_objects_init(void);

@@ -57,16 +57,19 @@ static ssize_t defpager_splice_read(struct file *file, loff_t *pos,
 				    unsigned int flags)
 {
 	struct defpager_object *object = defpager_object(file_inode(file));
-	size_t hole;
+	size_t hole, data;
 
 	if (!len)
 		return 0;
 	len = min_t(size_t, len, MAX_RW_COUNT);
-	hole = defpager_extent(object, *pos, len, false);
-	if (hole)
-		return copy_splice_read(file, pos, pipe, hole, flags);
-	len = defpager_extent(object, *pos, len, true);
-	return filemap_splice_read(file, pos, pipe, len, flags);
+	do {
+		hole = defpager_extent(object, *pos, len, false);
+		if (hole)
+			return copy_splice_read(file, pos, pipe, hole, flags);
+		data = defpager_extent(object, *pos, len, true);
+		/* If it was touched a moment ago: look again. */
+	} while (!data);
+	return filemap_splice_read(file, pos, pipe, data, flags);
 }
 
 static ssize_t defpager_read_iter(struct kiocb *iocb, struct iov_iter *to)
@@ -191,17 +194,25 @@ static struct folio *defpager_tail_folio(struct inode *inode, loff_t size)
 	return folio;
 }
 
-static void defpager_zero_tail(struct folio *folio, loff_t size)
+static int defpager_zero_tail(struct inode *inode, struct folio *folio,
+			      loff_t size)
 {
 	if (!folio)
-		return;
+		return 0;
 	folio_lock(folio);
+	/* Nothing but failing memory takes it away meanwhile. */
+	if (folio->mapping != inode->i_mapping || folio_test_hwpoison(folio)) {
+		folio_unlock(folio);
+		folio_put(folio);
+		return -EIO;
+	}
 	folio_zero_segment(folio, offset_in_folio(folio, size),
 			   offset_in_folio(folio, size - 1) -
 			   offset_in_page(size - 1) + PAGE_SIZE);
 	folio_mark_dirty(folio);
 	folio_unlock(folio);
 	folio_put(folio);
+	return 0;
 }
 
 static int defpager_resize(struct inode *inode, loff_t size)
@@ -209,6 +220,7 @@ static int defpager_resize(struct inode *inode, loff_t size)
 	struct defpager_object *object = defpager_object(inode);
 	loff_t old = i_size_read(inode);
 	struct folio *tail;
+	int ret;
 
 	if (size == old)
 		return 0;
@@ -217,16 +229,18 @@ static int defpager_resize(struct inode *inode, loff_t size)
 	if (IS_ERR(tail))
 		return PTR_ERR(tail);
 	if (size > old) {
-		defpager_zero_tail(tail, old);
-		truncate_setsize(inode, size);
-		return 0;
+		ret = defpager_zero_tail(inode, tail, old);
+		if (!ret)
+			truncate_setsize(inode, size);
+		return ret;
 	}
 	filemap_invalidate_lock(inode->i_mapping);
 	truncate_setsize(inode, size);
 	defpager_map_clear(&object->map, object->store,
-			   DIV_ROUND_UP_ULL(size, PAGE_SIZE));
+			   DIV_ROUND_UP_ULL(size, PAGE_SIZE), false);
 	filemap_invalidate_unlock(inode->i_mapping);
-	defpager_zero_tail(tail, size);
+	/* What is cut off is zeroed again before it can become content. */
+	defpager_zero_tail(inode, tail, size);
 	return 0;
 }
 
@@ -241,8 +255,7 @@ static int defpager_zero_gap(struct inode *inode, loff_t pos)
 	tail = defpager_tail_folio(inode, size);
 	if (IS_ERR(tail))
 		return PTR_ERR(tail);
-	defpager_zero_tail(tail, size);
-	return 0;
+	return defpager_zero_tail(inode, tail, size);
 }
 
 static ssize_t defpager_write_iter(struct kiocb *iocb, struct iov_iter *from)

@@ -253,13 +253,15 @@ static unsigned long defpager_leaf_clear(struct defpager_map *map,
  * @map: the map of an object
  * @store: the store its reservations are with
  * @first: page index of the first page to forget
+ * @destroy: the object goes, and so do the leaves.  Otherwise they stay: not
+ *	all who bring in a page hold mapping->invalidate_lock (uprobes do not)
  *
  * Context: sleeps; the folios of these pages have left the page cache, and
  *	mapping->invalidate_lock is held exclusively or nobody else has the
  *	object any more.
  */
 void defpager_map_clear(struct defpager_map *map, struct defpager_store *store,
-			pgoff_t first)
+			pgoff_t first, bool destroy)
 {
 	unsigned long nr = first >> DEFPAGER_LEAF_SHIFT;
 	unsigned long start = nr;
@@ -270,7 +272,7 @@ void defpager_map_clear(struct defpager_map *map, struct defpager_store *store,
 
 		defpager_store_unreserve(store,
 					 defpager_leaf_clear(map, leaf, begin));
-		if (begin % DEFPAGER_LEAF_PAGES == 0) {
+		if (destroy) {
 			xa_erase(&map->leaves, nr);
 			kmem_cache_free(defpager_leaf_cache, leaf);
 		}

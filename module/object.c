@@ -93,7 +93,7 @@ static void defpager_evict_inode(struct inode *inode)
 	defpager_pageout_stop(object);
 	clear_inode(inode);
 	if (object->store)
-		defpager_map_clear(&object->map, object->store, 0);
+		defpager_map_clear(&object->map, object->store, 0, true);
 }
 
 static const struct super_operations defpager_super_ops = {

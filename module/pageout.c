@@ -278,14 +278,17 @@ static u64 defpager_pageout_slot(struct defpager_pageout *pageout,
  */
 static bool defpager_pageout_protect(struct folio *folio)
 {
+	int references;
+
 	if (folio_mkclean(folio))
 		folio_set_checked(folio);
 	/* Virtual machines set this one behind our back. */
 	if (folio_test_clear_dirty(folio))
 		folio_set_checked(folio);
 	smp_mb(); /* the page tables before the references */
-	return folio_ref_count(folio) <=
-	       folio_nr_pages(folio) + folio_mapcount(folio) + 1;
+	references = folio_ref_count(folio);
+	smp_rmb(); /* the references before the mappings, which may go */
+	return references <= folio_nr_pages(folio) + folio_mapcount(folio) + 1;
 }
 
 /* A folio that is locked and protected. */
@@ -329,9 +332,12 @@ static void defpager_pageout_locked(struct defpager_pageout *pageout,
 static bool defpager_pageout_on_lru(struct defpager_pageout *pageout,
 				    struct folio *folio)
 {
+	unsigned int polls = DIV_ROUND_UP(pageout->polls, 4);
+
 	while (!folio_test_lru(folio)) {
-		if (!pageout->polls)
+		if (!polls)
 			return false;
+		polls--;
 		pageout->polls--;
 		defpager_io_submit(&pageout->io);
 		usleep_range(DEFPAGER_POLL_USECS, 2 * DEFPAGER_POLL_USECS);

@@ -413,14 +413,19 @@ static inline void madvise_pageout(const struct memory *memory)
 	must(madvise(memory->map, memory->size, MADV_PAGEOUT) == 0);
 }
 
-/* Reads so many bytes of holes, each page of which takes memory. */
+/*
+ * Reads so many bytes of holes, each page of which takes memory; and again:
+ * the classic LRU keeps pages that were used twice from those used once, so
+ * what is to be displaced could stay on the active list for ever. Reading what
+ * was evicted a moment ago tells it that its list is out of date.
+ */
 static inline void displace(int pager, uint64_t bytes)
 {
 	struct memory ballast = memory_create(pager, bytes);
-	uint64_t page;
+	uint64_t page, count = memory_pages(&ballast);
 
-	for (page = 0; page < memory_pages(&ballast); page++)
-		*(volatile char *)memory_page(&ballast, page);
+	for (page = 0; page < 2 * count; page++)
+		*(volatile char *)memory_page(&ballast, page % count);
 	memory_destroy(&ballast);
 }
 

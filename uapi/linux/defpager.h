@@ -30,9 +30,10 @@
  * field: what a kernel can do is told by @features of &struct defpager_info.
  *
  * A request either succeeds and returns 0, or fails and changes nothing: no
- * output field is written, no descriptor installed, no segment added.  (The
- * one exception, sequence numbers, is described at
- * &struct defpager_object_create.)  New descriptors are returned in an output
+ * output field is written, no descriptor installed, no segment added.  (Two
+ * exceptions are described where they are: sequence numbers at
+ * &struct defpager_object_create, and what an interrupted drain has moved at
+ * &struct defpager_segment_remove.)  New descriptors are returned in an output
  * field and are always close-on-exec.
  *
  * All numbers are in host order.  Sizes, offsets and amounts of space are in
@@ -51,6 +52,7 @@
  *    (KERN_RESOURCE_SHORTAGE).
  *  - EPERM: the operation needs CAP_SYS_ADMIN in the initial user namespace
  *    and the caller does not have it.
+ *  - ENODEV: the backing store of the descriptor has been deleted.
  *
  * Errors that a single ioctl adds are listed with its struct.
  */
@@ -61,20 +63,33 @@
 #define DEFPAGER_IOC_OBJECT_CREATE	_IO(DEFPAGER_IOC_TYPE, 0x01)
 #define DEFPAGER_IOC_OBJECTS		_IO(DEFPAGER_IOC_TYPE, 0x02)
 #define DEFPAGER_IOC_BACKING_STORE_OPEN	_IO(DEFPAGER_IOC_TYPE, 0x03)
+#define DEFPAGER_IOC_BACKING_STORE_CREATE \
+					_IO(DEFPAGER_IOC_TYPE, 0x04)
+#define DEFPAGER_IOC_BACKING_STORES	_IO(DEFPAGER_IOC_TYPE, 0x05)
 
 /* On a backing store descriptor, the backing store port. */
 #define DEFPAGER_IOC_BACKING_STORE_INFO	_IO(DEFPAGER_IOC_TYPE, 0x20)
 #define DEFPAGER_IOC_SEGMENT_ADD	_IO(DEFPAGER_IOC_TYPE, 0x21)
 #define DEFPAGER_IOC_SEGMENTS		_IO(DEFPAGER_IOC_TYPE, 0x22)
+#define DEFPAGER_IOC_SEGMENT_REMOVE	_IO(DEFPAGER_IOC_TYPE, 0x23)
+#define DEFPAGER_IOC_BACKING_STORE_DELETE \
+					_IO(DEFPAGER_IOC_TYPE, 0x24)
+#define DEFPAGER_IOC_BACKING_STORE_ALERT \
+					_IO(DEFPAGER_IOC_TYPE, 0x25)
 
 /* On an object descriptor, the memory object port. */
 #define DEFPAGER_IOC_OBJECT_INFO	_IO(DEFPAGER_IOC_TYPE, 0x40)
+#define DEFPAGER_IOC_OBJECT_PAGES	_IO(DEFPAGER_IOC_TYPE, 0x41)
 
 /* Bytes in a name, the terminating NUL included. */
 #define DEFPAGER_NAME_SIZE		64
 
 /* The backing store that always exists. */
 #define DEFPAGER_DEFAULT_STORE		"default"
+
+/* Bytes handed out together on a segment: a power of two from a page on. */
+#define DEFPAGER_MAX_CLUSTER_SIZE	(1U << 21)
+#define DEFPAGER_DEFAULT_CLUSTER_SIZE	(1U << 17)
 
 /* The largest record_size of a segment, in bytes. */
 #define DEFPAGER_MAX_RECORD_SIZE	(1U << 30)
@@ -247,13 +262,15 @@ struct defpager_object_info {
 };
 
 /**
- * struct defpager_list - ioctl(DEFPAGER_IOC_OBJECTS, DEFPAGER_IOC_SEGMENTS)
+ * struct defpager_list - ioctl(DEFPAGER_IOC_OBJECTS, DEFPAGER_IOC_SEGMENTS,
+ *	DEFPAGER_IOC_BACKING_STORES, DEFPAGER_IOC_OBJECT_PAGES)
  * @size: in: sizeof(struct defpager_list)
  * @flags: in: must be 0
  * @start: in: rows begin at the first one whose id is not below this;
  *	out: where to go on, one more than the id of the last row returned
- * @rows: in: address of an array of rows (&struct defpager_object_info or
- *	&struct defpager_segment_info)
+ * @rows: in: address of an array of rows (&struct defpager_object_info,
+ *	&struct defpager_segment_info, &struct defpager_backing_store_info or
+ *	&struct defpager_page_range)
  * @row_size: in: bytes of one row in the caller's array, at least its size in
  *	the first version, at most 4096; the kernel fills what it knows and
  *	clears the rest
@@ -263,7 +280,13 @@ struct defpager_object_info {
  * DEFPAGER_IOC_OBJECTS: Fd: /dev/defpager. Privilege: none.
  * Stands for default_pager_objects().
  *
+ * DEFPAGER_IOC_BACKING_STORES: Fd: /dev/defpager. Privilege: none.
+ *
  * DEFPAGER_IOC_SEGMENTS: Fd: a backing store descriptor. Privilege: none.
+ *
+ * DEFPAGER_IOC_OBJECT_PAGES: Fd: an object descriptor. Privilege: none.
+ * Stands for default_pager_object_pages().  Here an id is an offset into the
+ * object: see &struct defpager_page_range.
  *
  * Rows come in ascending order of id.  What is created or goes while a
  * listing is read in several calls may be missed.  To list all: begin with
@@ -293,7 +316,9 @@ struct defpager_list {
  * Fd: /dev/defpager. Privilege: CAP_SYS_ADMIN.
  *
  * The descriptor is a capability: who holds it may create objects confined to
- * the store and look at its state; adding segments needs CAP_SYS_ADMIN too.
+ * the store, look at its state and poll() it for alerts.  Whatever changes the
+ * store needs CAP_SYS_ADMIN too.  So it can be passed to a process without
+ * privileges, which may then use the store and nothing more.
  *
  * Errors beyond the common ones:
  *
@@ -310,23 +335,100 @@ struct defpager_backing_store_open {
 };
 
 /**
- * struct defpager_backing_store_info - ioctl(DEFPAGER_IOC_BACKING_STORE_INFO)
- * @size: in: sizeof(struct defpager_backing_store_info)
- * @flags: in: must be 0
+ * enum defpager_backing_store_flags - options of a backing store
+ * @DEFPAGER_STORE_EXCLUSIVE: pages of objects that belong to the pager do not
+ *	go to the store, only those of objects confined to it
+ * @DEFPAGER_STORE_DISCARD: tell devices that can make use of it (TRIM) which
+ *	slots hold nothing any more, some time after they were freed
+ */
+enum defpager_backing_store_flags {
+	DEFPAGER_STORE_EXCLUSIVE = 1 << 0,
+	DEFPAGER_STORE_DISCARD = 1 << 1,
+};
+
+/**
+ * struct defpager_backing_store_create -
+ *	ioctl(DEFPAGER_IOC_BACKING_STORE_CREATE)
+ * @size: in: sizeof(struct defpager_backing_store_create)
+ * @flags: in: &enum defpager_backing_store_flags
+ * @priority: in: stores with a higher number are used first by objects that
+ *	belong to the pager; any number, the store "default" has 0
+ * @cluster_bytes: in: bytes handed out together on a segment, so that pages
+ *	that are neighbours in an object are so on the device: a power of two,
+ *	a page to DEFPAGER_MAX_CLUSTER_SIZE; 0 for
+ *	DEFPAGER_DEFAULT_CLUSTER_SIZE
+ * @fd: out: a descriptor of the backing store, as from
+ *	DEFPAGER_IOC_BACKING_STORE_OPEN; its value on input is ignored
+ * @reserved: in: must be 0
+ * @name: in: name of the store: not empty, no control character and no '/',
+ *	neither "." nor ".."; must end in a NUL within the array, and
+ *	everything behind the NUL must be 0
+ *
+ * Fd: /dev/defpager. Privilege: CAP_SYS_ADMIN.
+ *
+ * Stands for default_pager_backing_store_create().  The store has no segment
+ * yet.  It stays, whatever happens to its descriptors, until it is deleted or
+ * the module is unloaded.
+ *
+ * Errors beyond the common ones:
+ *
+ *  - EINVAL: @cluster_bytes is not a power of two, less than a page or too
+ *    large; @name is not as described.
+ *  - EEXIST: there is a backing store of that name.
+ *  - EMFILE, ENFILE: no descriptor, or no file, is left.
+ */
+struct defpager_backing_store_create {
+	__u32 size;
+	__u32 flags;
+	__s32 priority;
+	__u32 cluster_bytes;
+	__s32 fd;
+	__u32 reserved;
+	char name[DEFPAGER_NAME_SIZE];
+};
+
+/**
+ * struct defpager_backing_store_info - ioctl(DEFPAGER_IOC_BACKING_STORE_INFO),
+ *	and a row of DEFPAGER_IOC_BACKING_STORES
+ * @size: in: sizeof(struct defpager_backing_store_info); out, in a row of
+ *	DEFPAGER_IOC_BACKING_STORES: bytes of the row that are valid
+ * @flags: in: must be 0; out: &enum defpager_backing_store_flags of the store
  * @id: out: identifies the store
  * @nr_segments: out: segments it has
- * @cluster_bytes: out: bytes handed out together on a segment
- * @priority: out: order of choice, higher first
- * @total_bytes: out: as in &struct defpager_info, for this store
- * @free_bytes: out: likewise
- * @reserved_bytes: out: likewise
- * @used_bytes: out: likewise
- * @bad_bytes: out: likewise
+ * @cluster_bytes: out: bytes handed out together on a segment (bs_clsize)
+ * @priority: out: order of choice, higher first (bs_priority)
+ * @total_bytes: out: space of its segments that can hold pages
+ *	(bs_pages_total); @free_bytes + @reserved_bytes + @bad_bytes when
+ *	nothing is going on
+ * @free_bytes: out: the part of @total_bytes that is promised to nobody
+ *	(bs_pages_free)
+ * @reserved_bytes: out: promised to pages of objects confined to the store,
+ *	or taken by pages of objects that belong to the pager, or needed for
+ *	those of them that have not been paged out yet: of all stores that may
+ *	get them, the one that would
+ * @used_bytes: out: the part of @reserved_bytes that holds a paged-out page
+ * @bad_bytes: out: retired after a write error, not used again
  * @name: out: the name of the store
+ * @confined_bytes: out: the part of @reserved_bytes promised to objects
+ *	confined to the store
+ * @nr_objects: out: objects confined to the store
+ * @pages_out: out: pages written to its segments (bs_pages_out)
+ * @pages_in: out: pages read from its segments (bs_pages_in)
+ * @write_errors: out: pages whose write failed (bs_pages_out_fail)
+ * @read_errors: out: pages whose read failed (bs_pages_in_fail)
+ * @pageout_calls: out: times that reclaim asked for a changed page
+ * @pagein_calls: out: times that a page was missing in memory
+ * @total_pages_in: out: pages brought in from storage (pages_in)
+ * @total_pages_out: out: pages sent to storage (pages_out)
+ * @pages_unavail: out: pages brought in that were on no storage: zero-filled
+ * @pages_init: out: pages sent out that had no slot, all zero ones included
+ * @pages_init_writes: out: those of them that were written
  *
  * Fd: a backing store descriptor. Privilege: none. Never blocks for long.
  *
- * Stands for default_pager_backing_store_info().
+ * Stands for default_pager_backing_store_info(), whose basic fields are named
+ * in parentheses where the name differs.  As there, those from @pageout_calls
+ * on concern the whole pager, not only this store.
  */
 struct defpager_backing_store_info {
 	__u32 size;
@@ -341,12 +443,132 @@ struct defpager_backing_store_info {
 	__u64 used_bytes;
 	__u64 bad_bytes;
 	char name[DEFPAGER_NAME_SIZE];
+	__u64 confined_bytes;
+	__u64 nr_objects;
+	__u64 pages_out;
+	__u64 pages_in;
+	__u64 write_errors;
+	__u64 read_errors;
+	__u64 pageout_calls;
+	__u64 pagein_calls;
+	__u64 total_pages_in;
+	__u64 total_pages_out;
+	__u64 pages_unavail;
+	__u64 pages_init;
+	__u64 pages_init_writes;
+};
+
+/**
+ * enum defpager_alert_flags - events of a space alert
+ * @DEFPAGER_ALERT_LOW: less than @low_bytes are free
+ * @DEFPAGER_ALERT_HIGH: after that, @high_bytes or more are free again
+ */
+enum defpager_alert_flags {
+	DEFPAGER_ALERT_LOW = 1 << 0,
+	DEFPAGER_ALERT_HIGH = 1 << 1,
+};
+
+/**
+ * struct defpager_backing_store_alert -
+ *	ioctl(DEFPAGER_IOC_BACKING_STORE_ALERT)
+ * @size: in: sizeof(struct defpager_backing_store_alert)
+ * @flags: in: which events to wait for, &enum defpager_alert_flags; 0 only
+ *	fetches @fired and leaves the alert disarmed
+ * @low_bytes: in: the low mark, in bytes of free space
+ * @high_bytes: in: the high mark, likewise, not below @low_bytes
+ * @fired: out: the events since the last call
+ * @reserved: in: must be 0
+ * @free_bytes: out: @free_bytes of &struct defpager_backing_store_info now
+ *
+ * Fd: a backing store descriptor. Privilege: CAP_SYS_ADMIN, since an event is
+ * also broadcast.  Never blocks for long.
+ *
+ * Stands for default_pager_triggers() and the space alerts of its clients.
+ *
+ * Arms the alert of this descriptor (and its duplicates); several may watch
+ * one store, each with its own marks.  An alert that is armed for
+ * DEFPAGER_ALERT_LOW fires once when the free space of the store is below the
+ * low mark, also if it is at once.  An alert armed for DEFPAGER_ALERT_HIGH
+ * fires once when the free space is at the high mark or above, after it was
+ * below the low mark; the time it spends between the marks on its way causes
+ * nothing.  When an event has fired, poll() says POLLPRI until this ioctl is
+ * called again, which takes the event and arms anew what @flags says.  The
+ * kernel also sends a uevent, "change" of the device "defpager", with
+ * DEFPAGER_ALERT=low or high, DEFPAGER_STORE=name, DEFPAGER_FREE_BYTES=number.
+ * It may take some milliseconds until an event is noticed.
+ *
+ * Errors beyond the common ones:
+ *
+ *  - EINVAL: @high_bytes is less than @low_bytes.
+ */
+struct defpager_backing_store_alert {
+	__u32 size;
+	__u32 flags;
+	__u64 low_bytes;
+	__u64 high_bytes;
+	__u32 fired;
+	__u32 reserved;
+	__u64 free_bytes;
+};
+
+/**
+ * struct defpager_backing_store_delete -
+ *	ioctl(DEFPAGER_IOC_BACKING_STORE_DELETE)
+ * @size: in: sizeof(struct defpager_backing_store_delete)
+ * @flags: in: must be 0
+ * @target: in: a descriptor of another backing store, which takes over the
+ *	objects confined to this one; or -1
+ * @reserved: in: must be 0
+ * @error_object: out, on EIO: the object of a page that could not be moved
+ * @error_offset: out, on EIO: offset of the page in it, in bytes
+ *
+ * Fd: a backing store descriptor. Privilege: CAP_SYS_ADMIN.
+ *
+ * Stands for default_pager_backing_store_delete().
+ *
+ * Removes all segments of the store, each as DEFPAGER_IOC_SEGMENT_REMOVE does,
+ * and then the store itself.  With @target, objects confined to this store
+ * become confined to that one, and keep what they were promised.  Pages of
+ * objects that belong to the pager go wherever the pager puts them.
+ * Descriptors of a store that was deleted fail with ENODEV, except for poll(),
+ * which says POLLHUP.
+ *
+ * Whether everything fits is found out before anything is moved.  After EINTR
+ * and EIO the store is still there and works, some segments may have been
+ * removed, and objects may have moved to @target.
+ *
+ * Errors beyond the common ones:
+ *
+ *  - EBUSY: the store is "default"; objects are confined to it and there is no
+ *    @target; segments of it are being removed; or objects are being created
+ *    in it.
+ *  - ENOSPC: what is there does not fit elsewhere.
+ *  - EBADF: @target is neither -1 nor an open descriptor.
+ *  - EINVAL: @target is a descriptor, but not of another backing store.
+ *  - EINTR, EIO: as for DEFPAGER_IOC_SEGMENT_REMOVE.
+ */
+struct defpager_backing_store_delete {
+	__u32 size;
+	__u32 flags;
+	__s32 target;
+	__u32 reserved;
+	__u64 error_object;
+	__u64 error_offset;
+};
+
+/**
+ * enum defpager_segment_add_flags - flags of DEFPAGER_IOC_SEGMENT_ADD
+ * @DEFPAGER_SEGMENT_DISCARD: discard (TRIM) all of the range that will hold
+ *	pages, before the segment is used
+ */
+enum defpager_segment_add_flags {
+	DEFPAGER_SEGMENT_DISCARD = 1 << 0,
 };
 
 /**
  * struct defpager_segment_add - ioctl(DEFPAGER_IOC_SEGMENT_ADD)
  * @size: in: sizeof(struct defpager_segment_add)
- * @flags: in: must be 0
+ * @flags: in: &enum defpager_segment_add_flags
  * @device: in: a descriptor of a block device, open for reading and writing;
  *	it may be closed afterwards
  * @record_size: in: bytes in a record: a positive multiple of the device's
@@ -366,8 +588,8 @@ struct defpager_backing_store_info {
  * beginning at record @offset to the store.  From then on the device is
  * claimed: it cannot be mounted or claimed by others.  **What the range held
  * is overwritten**, without a look at it: that is for the caller to check.
- * Nothing outside of the range is ever written.  The segment stays until the
- * module is unloaded, whatever happens to the descriptors.
+ * Nothing outside of the range is ever written.  The segment stays until it is
+ * removed or the module is unloaded, whatever happens to the descriptors.
  *
  * Errors beyond the common ones, none of which changes anything:
  *
@@ -382,7 +604,8 @@ struct defpager_backing_store_info {
  *    when one was given as a partition and the other as the whole disk).
  *  - EOPNOTSUPP: the pager does not support the device: its logical block is
  *    larger than a page, it is zoned, or it needs what is being written not to
- *    change, e.g. because it computes checksums (KERN_FAILURE).
+ *    change, e.g. because it computes checksums; or DEFPAGER_SEGMENT_DISCARD
+ *    was asked for and it cannot discard (KERN_FAILURE).
  *  - EBUSY: the device is mounted, used as swap or claimed by somebody else.
  *  - ENODEV, ENXIO: the device is gone.
  *  - ENOSPC: the pager has no slot numbers left (they suffice for 4 PiB).
@@ -401,11 +624,66 @@ struct defpager_segment_add {
 };
 
 /**
+ * struct defpager_segment_remove - ioctl(DEFPAGER_IOC_SEGMENT_REMOVE)
+ * @size: in: sizeof(struct defpager_segment_remove)
+ * @flags: in: must be 0
+ * @id: in: the segment
+ * @target: in: a descriptor of another backing store, or -1: see below
+ * @reserved: in: must be 0
+ * @moved_bytes: out, also on EINTR and EIO: pages moved away, in bytes
+ * @error_object: out, on EIO: the object of a page that could not be moved
+ * @error_offset: out, on EIO: offset of the page in it, in bytes
+ *
+ * Fd: a descriptor of the segment's backing store. Privilege: CAP_SYS_ADMIN.
+ *
+ * Stands for nothing in Mach, where segments stayed for ever.
+ *
+ * Drains the segment: its pages move to other segments that their objects may
+ * use; then it is gone, and the device free for other uses if no other segment
+ * is on it.  With @target, objects confined to this store become confined to
+ * that one first, and keep what they were promised.  Meanwhile all else goes
+ * on: objects can be read, written, paged in and out, created and destroyed.
+ * Progress shows in @used_bytes of &struct defpager_segment_info.
+ *
+ * The call returns when all is done.  A signal ends it with EINTR, and so does
+ * closing the descriptor in another thread of the process.  It is then as if
+ * it had not been called, except that some pages are elsewhere; the segment is
+ * in use as before.  It can be called again.  So it is when a page cannot be
+ * read: EIO tells one such page, which stays where it is; and when pages
+ * cannot be written elsewhere they stay in memory.
+ *
+ * Errors beyond the common ones:
+ *
+ *  - ENOENT: the store has no segment of this id.
+ *  - ENOSPC: what was promised would not fit into what is left.
+ *  - EBUSY: the segment is being removed already; or it is the last one of the
+ *    store, objects are confined to the store that hold space, and there is no
+ *    @target.
+ *  - EBADF: @target is neither -1 nor an open descriptor.
+ *  - EINVAL: @target is a descriptor, but not of another backing store.
+ *  - EINTR: a signal, or closing the descriptor, ended it early.
+ *  - EIO: a page could not be read.
+ */
+struct defpager_segment_remove {
+	__u32 size;
+	__u32 flags;
+	__u64 id;
+	__s32 target;
+	__u32 reserved;
+	__u64 moved_bytes;
+	__u64 error_object;
+	__u64 error_offset;
+};
+
+/**
  * enum defpager_segment_state - state of a segment
  * @DEFPAGER_SEGMENT_ACTIVE: pages are written to it and read from it
+ * @DEFPAGER_SEGMENT_DRAINING: it is being removed: no page gets a new place on
+ *	it, and those that are there move away
  */
 enum defpager_segment_state {
 	DEFPAGER_SEGMENT_ACTIVE = 0,
+	DEFPAGER_SEGMENT_DRAINING = 1,
 };
 
 /**
@@ -419,11 +697,17 @@ enum defpager_segment_state {
  * @length_bytes: out: length of the range that was added
  * @record_size: out: as it was given
  * @reserved: out: 0
- * @total_bytes: out: the part of it that can hold pages
+ * @total_bytes: out: the part of it that can hold pages: @free_bytes +
+ *	@used_bytes + @bad_bytes
  * @used_bytes: out: the part of @total_bytes that holds pages
  * @bad_bytes: out: the part of @total_bytes retired after write errors
  * @pages_out: out: pages written to the segment
  * @pages_in: out: pages read from it
+ * @free_bytes: out: the part of @total_bytes that holds nothing
+ * @in_flight_bytes: out: on their way to or from it at this moment
+ * @write_errors: out: pages whose write failed
+ * @read_errors: out: pages whose read failed
+ * @discarded_bytes: out: told to the device to be of no use any more
  */
 struct defpager_segment_info {
 	__u32 size;
@@ -440,6 +724,53 @@ struct defpager_segment_info {
 	__u64 bad_bytes;
 	__u64 pages_out;
 	__u64 pages_in;
+	__u64 free_bytes;
+	__u64 in_flight_bytes;
+	__u64 write_errors;
+	__u64 read_errors;
+	__u64 discarded_bytes;
+};
+
+/**
+ * enum defpager_page_flags - where pages of an object are
+ * @DEFPAGER_PAGE_RESIDENT: in memory
+ * @DEFPAGER_PAGE_DIRTY: in memory, and newer than what is on storage, as far
+ *	as the kernel has noticed: writes through a mapping show late
+ * @DEFPAGER_PAGE_STORED: on storage, in the segment that the row names
+ * @DEFPAGER_PAGE_LOST: the content is lost because memory failed
+ */
+enum defpager_page_flags {
+	DEFPAGER_PAGE_RESIDENT = 1 << 0,
+	DEFPAGER_PAGE_DIRTY = 1 << 1,
+	DEFPAGER_PAGE_STORED = 1 << 2,
+	DEFPAGER_PAGE_LOST = 1 << 3,
+};
+
+/**
+ * struct defpager_page_range - a row of DEFPAGER_IOC_OBJECT_PAGES
+ * @size: out: bytes of the row that are valid
+ * @flags: out: &enum defpager_page_flags of all pages in the range
+ * @offset: out: first byte of the range in the object
+ * @length: out: its length in bytes, whole pages
+ * @segment: out: id of the segment, with DEFPAGER_PAGE_STORED, else 0
+ * @device_offset: out: first byte of the range on the segment's device, with
+ *	DEFPAGER_PAGE_STORED, else 0: the range is contiguous there, too
+ *
+ * Pages that were never touched are in no row, nor are those behind the end of
+ * the object.  A page that is promised space but neither in memory nor on
+ * storage, because it was all zero, is in a row without flags.  In a listing
+ * by &struct defpager_list, @start is the offset to begin at, in bytes, and
+ * becomes the offset behind the last row; the first row may begin in the
+ * middle of a range.  Ranges are as they are found, not merged across calls,
+ * and may be out of date when they are read.
+ */
+struct defpager_page_range {
+	__u32 size;
+	__u32 flags;
+	__u64 offset;
+	__u64 length;
+	__u64 segment;
+	__u64 device_offset;
 };
 
 #endif /* _UAPI_LINUX_DEFPAGER_H */

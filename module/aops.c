@@ -43,11 +43,12 @@ static int defpager_fill_zero(struct defpager_object *object,
 	if (entry == DEFPAGER_ENTRY_NONE) {
 		ret = defpager_map_prepare(&object->map, index, GFP_KERNEL);
 		if (!ret)
-			ret = defpager_store_reserve(object->store, 1);
+			ret = defpager_promise(object, 1);
 		if (ret)
 			return ret;
 		defpager_map_set(&object->map, index, DEFPAGER_ENTRY_RESERVED);
 	}
+	defpager_count(DEFPAGER_PAGES_UNAVAIL, folio_nr_pages(folio));
 	if (!zeroed)
 		folio_zero_range(folio, 0, folio_size(folio));
 	folio_mark_uptodate(folio);
@@ -152,7 +153,7 @@ struct folio *defpager_get_folio(struct defpager_object *object, pgoff_t index,
 	int ret;
 
 	/* Look before a folio is allocated in vain. */
-	if (defpager_store_full(object->store) &&
+	if (defpager_promise_hopeless(object) &&
 	    defpager_map_get(&object->map, index) == DEFPAGER_ENTRY_NONE)
 		return ERR_PTR(-ENOSPC);
 	do {
@@ -184,6 +185,7 @@ static int defpager_read_folio(struct file *file, struct folio *folio)
 	struct defpager_io io;
 	int ret;
 
+	defpager_count(DEFPAGER_PAGEIN_CALLS, 1);
 	if (defpager_entry_is_slot(entry)) {
 		defpager_io_init(&io, REQ_OP_READ, 1);
 		defpager_io_add(&io, folio, entry);
@@ -278,7 +280,7 @@ static int defpager_error_remove_folio(struct address_space *mapping,
 	    entry != DEFPAGER_ENTRY_NONE) {
 		defpager_map_set(&object->map, index, DEFPAGER_ENTRY_LOST);
 		if (defpager_entry_is_slot(entry))
-			defpager_slot_free(entry);
+			defpager_slot_free(object, entry);
 	}
 	return generic_error_remove_folio(mapping, folio);
 }
@@ -330,6 +332,7 @@ static vm_fault_t defpager_fault(struct vm_fault *vmf)
 	if (defpager_cached(object, index)) {
 		defpager_read_on(vmf, object);
 	} else {
+		defpager_count(DEFPAGER_PAGEIN_CALLS, 1);
 		if (!defpager_entry_is_slot(defpager_map_get(&object->map,
 							     index)))
 			return defpager_fault_hole(vmf, object);

@@ -31,7 +31,9 @@
 
 struct defpager_bio {
 	struct llist_node failed;
+	struct defpager_segment *segment;
 	u64 slot;			/* of the first folio */
+	unsigned int pages;
 	struct bio bio;			/* last: its vectors follow */
 };
 
@@ -56,6 +58,9 @@ static int defpager_io_sync(struct folio *folio, u64 slot, blk_opf_t opf)
 	bio.bi_iter.bi_sector = defpager_segment_sector(segment, slot);
 	__bio_add_page(&bio, folio_page(folio, 0), folio_size(folio), 0);
 	ret = submit_bio_wait(&bio);
+	if (ret)
+		atomic64_inc(op_is_write(opf) ? &segment->write_errors :
+						&segment->read_errors);
 	if (ret)
 		pr_err_ratelimited("%pg: cannot %s sector %llu\n",
 				   segment->bdev,
@@ -83,7 +88,7 @@ static void defpager_write_again(struct folio *folio, u64 slot)
 		defpager_count(DEFPAGER_WRITE_ERRORS, 1);
 		failed[nr++] = slot;
 		slot = nr == DEFPAGER_WRITE_TRIES ? DEFPAGER_NO_SLOT :
-		       defpager_slot_alloc(object->store, folio->index,
+		       defpager_slot_alloc(object, folio->index,
 					   DEFPAGER_NO_SLOT);
 	}
 	/* If memory has the only copy, say so before reclaim looks. */
@@ -97,9 +102,9 @@ static void defpager_write_again(struct folio *folio, u64 slot)
 		defpager_map_set(&object->map, folio->index, slot);
 	for (i = 0; i < nr; i++)
 		if (slot == DEFPAGER_NO_SLOT)
-			defpager_slot_free(failed[i]);
+			defpager_slot_free(object, failed[i]);
 		else
-			defpager_slot_retire(failed[i]);
+			defpager_slot_retire(object, failed[i]);
 	defpager_writeback_end(folio);
 }
 
@@ -148,11 +153,20 @@ static void defpager_error_work_fn(struct work_struct *work)
 
 static DECLARE_WORK(defpager_error_work, defpager_error_work_fn);
 
+/* Before the folios are let go: the segment may be removed then. */
+static void defpager_bio_landed(struct bio *bio)
+{
+	struct defpager_bio *dbio = defpager_bio_of(bio);
+
+	atomic64_sub(dbio->pages, &dbio->segment->in_flight);
+}
+
 static void defpager_write_end_io(struct bio *bio)
 {
 	struct folio_iter fi;
 	unsigned int nr = 0;
 
+	defpager_bio_landed(bio);
 	if (bio->bi_status) {
 		llist_add(&defpager_bio_of(bio)->failed, &defpager_failed_bios);
 		queue_work(defpager_error_wq, &defpager_error_work);
@@ -170,6 +184,7 @@ static void defpager_read_end_io(struct bio *bio)
 {
 	struct folio_iter fi;
 
+	defpager_bio_landed(bio);
 	if (bio->bi_status) {
 		llist_add(&defpager_bio_of(bio)->failed, &defpager_failed_bios);
 		queue_work(defpager_error_wq, &defpager_error_work);
@@ -216,6 +231,9 @@ void defpager_io_submit(struct defpager_io *io)
 		trace_defpager_pagein(first->mapping->host->i_ino,
 				      first->index, pages, segment, slot);
 	}
+	defpager_bio_of(bio)->segment = segment;
+	defpager_bio_of(bio)->pages = pages;
+	atomic64_add(pages, &segment->in_flight);
 	submit_bio(bio);
 }
 

@@ -91,64 +91,122 @@ struct defpager_map {
 
 struct defpager_slot_chunk {
 	unsigned long *bitmap;		/* set: in use, bad or not there */
-	u32 free;			/* clear bits */
+	unsigned long *discard;		/* set: free, to be discarded; or NULL */
+	u32 free;			/* clear bits of @bitmap */
+	u32 to_discard;			/* set bits of @discard */
 	u32 cluster_hint;		/* no cluster below is wholly free */
 };
 
 struct defpager_slots {
-	spinlock_t lock;		/* all below but the first three */
+	spinlock_t lock;		/* all below but the constant ones */
 	u64 nr;				/* constant: slots there are */
 	u32 nr_chunks;			/* constant */
 	u32 cluster_shift;		/* constant: log2 of pages a cluster */
+	bool discard;			/* constant: keep discard bitmaps */
+	bool closed;			/* nothing is allocated any more */
 	struct defpager_slot_chunk *chunks;
 	u32 populated_chunks;		/* those with a bitmap: the first ones */
 	u32 cluster_chunk;		/* no chunk below has a free cluster */
 	u32 single_chunk;		/* no chunk below has a free slot */
+	u64 populated;			/* slots that have a bitmap */
+	u64 free;			/* those of them that are free */
 	u64 used;			/* slots that hold a page */
+	u64 pooled;			/* those of them that the pool uses */
 	u64 bad;			/* slots retired */
 };
 
 /*
- * A segment is a range of one block device.  Segments are added under
- * defpager_segments_lock and live until the module goes: nothing here takes
- * a reference to one.
+ * Segments that are used in turn, a cluster on each.  Changed under
+ * defpager_segments_lock, read under RCU.
  */
-struct defpager_segment {
-	struct list_head list;		/* of all segments, ascending id */
-	struct list_head store_list;	/* RCU, of the store's segments */
-	struct defpager_store *store;
-	struct file *bdev_file;		/* our exclusive open of the device */
-	struct block_device *bdev;
-	u64 id;
-	u64 offset_bytes;		/* range as added, on @bdev */
-	u64 length_bytes;
-	u32 record_size;		/* as added, for listings only */
-	sector_t first_sector;		/* of the first slot, on @bdev */
-	u64 first_slot;			/* its slot number */
-	struct defpager_slots slots;
-	atomic64_t pages_out;
-	atomic64_t pages_in;
+struct defpager_stripe {
+	struct list_head places;
+	struct defpager_place __rcu *next; /* where the next cluster goes */
+};
+
+/* A segment's membership in a stripe. */
+struct defpager_place {
+	struct list_head list;
+	struct defpager_segment *segment;
 };
 
 /*
- * A backing store.  Reservations keep page-out from finding it full:
- * reserved <= capacity, where every page that an object holds has one
- * reservation, whether it has a slot or not; and every reserved slot has its
- * bitmap (populated >= reserved).
+ * The stores of one priority that objects of the pager may use: one stripe
+ * of all their segments.
+ */
+struct defpager_tier {
+	struct list_head list;		/* RCU: descending priority */
+	s32 priority;
+	struct defpager_stripe stripe;
+	struct rcu_head rcu;
+};
+
+/*
+ * A segment is a range of one block device.  Who has a slot of it, or the RCU
+ * read lock, or defpager_segments_lock, may look at it: removing one waits for
+ * all slots to be free, and for a grace period.
+ */
+struct defpager_segment {
+	struct defpager_place in_store;	/* of the store's stripe */
+	struct defpager_place in_tier;	/* of its tier's, if not exclusive */
+	struct defpager_store *store;
+	struct file *bdev_file;		/* our exclusive open of the device */
+	struct block_device *bdev;
+	u32 id;
+	u32 record_size;		/* as added, for listings only */
+	u64 offset_bytes;		/* range as added, on @bdev */
+	u64 length_bytes;
+	sector_t first_sector;		/* of the first slot, on @bdev */
+	u64 first_slot;			/* its slot number */
+	struct defpager_slots slots;
+	struct delayed_work discard;
+	struct list_head gone;		/* while it is being removed */
+	atomic64_t pages_out;
+	atomic64_t pages_in;
+	atomic64_t in_flight;		/* pages on their way, either way */
+	atomic64_t write_errors;
+	atomic64_t read_errors;
+	atomic64_t discarded;		/* slots */
+};
+
+/*
+ * A backing store.  What may be promised, and what that has to do with slots,
+ * is said in promise.c.
+ *
+ * References: one while it is listed, one of each descriptor, and one of each
+ * object that has it for its home.  Segments have none: a store that has some
+ * is listed.
  */
 struct defpager_store {
-	u64 id;
+	refcount_t refs;
+	u32 id;
+	u32 flags;			/* enum defpager_backing_store_flags */
 	s32 priority;
 	u32 cluster_shift;		/* log2 of pages in a cluster */
-	struct list_head segments;	/* RCU; added to under segments_lock */
-	struct defpager_segment __rcu *next; /* where the next cluster goes */
-	unsigned int nr_segments;
-	atomic64_t capacity;		/* slots there are, bad ones excluded */
-	atomic64_t reserved;		/* slots promised */
-	atomic64_t populated;		/* good slots that have a bitmap */
-	atomic64_t bad;			/* slots retired */
-	struct mutex populate_lock;
+	bool closing;			/* being deleted: nothing is added */
+	bool deleted;			/* both: defpager_stores_lock */
+	struct defpager_stripe stripe;	/* all of its segments */
+	unsigned int nr_segments;	/* defpager_segments_lock */
+	atomic_t nr_objects;		/* confined to it */
+	atomic64_t free;		/* slots that may be promised */
+	atomic64_t unpopulated;		/* slots that have no bitmap yet */
+	atomic64_t promised;		/* slots promised to confined objects */
+	wait_queue_head_t wait;		/* something drained, fired or left */
+	struct rcu_head rcu;
 	char name[DEFPAGER_NAME_SIZE];
+};
+
+/* One open descriptor of a store. */
+struct defpager_store_port {
+	struct defpager_store *store;
+	fl_owner_t closed_by;		/* of the last close(); see drain.c */
+	unsigned int closed;		/* times it was */
+	struct list_head alert;		/* all below: defpager_alerts_lock */
+	u64 low;			/* pages */
+	u64 high;			/* pages */
+	u32 armed;			/* enum defpager_alert_flags */
+	u32 fired;
+	bool was_low;
 };
 
 /*
@@ -157,7 +215,10 @@ struct defpager_store {
  */
 struct defpager_object {
 	struct inode inode;
-	struct defpager_store *store;
+	spinlock_t promise_lock;	/* the next three */
+	struct defpager_store __rcu *store; /* its home, with a reference */
+	u64 promised;			/* pages that it was promised */
+	u64 home_slots;			/* slots it has in its home, if confined */
 	bool confined;			/* to @store, by its descriptor */
 	u32 id;				/* index in defpager_objects */
 	loff_t max_size;		/* bytes; i_size never exceeds it */
@@ -185,6 +246,11 @@ enum defpager_counter {
 	DEFPAGER_CLEAN_DROPS,
 	DEFPAGER_WRITE_ERRORS,
 	DEFPAGER_READ_ERRORS,
+	DEFPAGER_PAGEOUT_CALLS,
+	DEFPAGER_PAGEIN_CALLS,
+	DEFPAGER_PAGES_UNAVAIL,
+	DEFPAGER_PAGES_INIT,
+	DEFPAGER_PAGES_INIT_WRITES,
 	DEFPAGER_NR_COUNTERS
 };
 
@@ -214,24 +280,28 @@ struct defpager_io {
 
 /* In main.c */
 u64 defpager_counter_sum(enum defpager_counter counter);
+struct kobject *defpager_kobj(void);
 
 /* In ioctl.c */
 extern const struct file_operations defpager_fops;
-extern const struct file_operations defpager_store_fops;
 long defpager_object_ioctl(struct file *file, unsigned int cmd,
 			   unsigned long arg);
 
 /* In slot.c */
-int defpager_slots_init(struct defpager_slots *slots, u64 nr,
-			u32 cluster_shift);
+int defpager_slots_init(struct defpager_slots *slots, u64 nr, u32 cluster_shift,
+			bool discard);
 void defpager_slots_exit(struct defpager_slots *slots);
-u64 defpager_slots_populate(struct defpager_slots *slots);
-bool defpager_slots_take(struct defpager_slots *slots, u64 slot);
-u64 defpager_slots_alloc_cluster(struct defpager_slots *slots,
-				 unsigned int offset);
-u64 defpager_slots_alloc_single(struct defpager_slots *slots);
-void defpager_slots_free(struct defpager_slots *slots, u64 slot);
-void defpager_slots_retire(struct defpager_slots *slots, u64 slot);
+s64 defpager_slots_populate(struct defpager_slots *slots);
+bool defpager_slots_take(struct defpager_slots *slots, u64 slot, bool pooled);
+u64 defpager_slots_alloc_cluster(struct defpager_slots *slots, pgoff_t index,
+				 bool pooled);
+u64 defpager_slots_alloc_single(struct defpager_slots *slots, bool pooled);
+bool defpager_slots_free(struct defpager_slots *slots, u64 slot, bool pooled);
+bool defpager_slots_retire(struct defpager_slots *slots, u64 slot, bool pooled);
+u64 defpager_slots_close(struct defpager_slots *slots, bool close, u64 *pooled);
+u32 defpager_slots_discard_begin(struct defpager_slots *slots, u32 *chunk,
+				 u32 max, u64 *slot);
+void defpager_slots_discard_end(struct defpager_slots *slots, u64 slot, u32 nr);
 
 /* In segment.c */
 extern struct mutex defpager_segments_lock;
@@ -240,21 +310,112 @@ int defpager_segment_add(struct defpager_store *store,
 			 struct defpager_segment_add *arg);
 struct defpager_segment *defpager_segment_of(u64 slot);
 sector_t defpager_segment_sector(struct defpager_segment *segment, u64 slot);
+int defpager_segment_check(struct defpager_store *store, u64 id);
+struct defpager_segment *defpager_segment_close(struct defpager_store *store,
+						u64 id, bool last);
+void defpager_segment_reopen(struct defpager_segment *segment);
+void defpager_segment_remove(struct defpager_segment *segment);
+int defpager_segments_close(struct defpager_store *store);
+void defpager_segments_reopen(struct defpager_store *store);
+void defpager_segments_remove(struct defpager_store *store);
 bool defpager_segment_row(struct defpager_store *store, u64 start,
 			  struct defpager_segment_info *row);
 void defpager_segments_exit(void);
 
+/* In discard.c */
+void defpager_discard_init(struct defpager_segment *segment);
+void defpager_discard_later(struct defpager_segment *segment);
+void defpager_discard_stop(struct defpager_segment *segment);
+int defpager_discard_all(struct defpager_segment *segment);
+
 /* In store.c */
-extern struct defpager_store defpager_default_store;
+extern struct xarray defpager_stores;
+struct defpager_store *
+defpager_store_create(const struct defpager_backing_store_create *arg);
 struct defpager_store *defpager_store_find(const char *name);
-int defpager_store_reserve(struct defpager_store *store, unsigned long nr);
-void defpager_store_unreserve(struct defpager_store *store, unsigned long nr);
-bool defpager_store_full(struct defpager_store *store);
-u64 defpager_slot_alloc(struct defpager_store *store, pgoff_t index, u64 hint);
-void defpager_slot_free(u64 slot);
-void defpager_slot_retire(u64 slot);
+void defpager_store_put(struct defpager_store *store);
+int defpager_store_join(struct defpager_store *store);
+void defpager_store_leave(struct defpager_store *store);
+int defpager_store_usable(struct defpager_store *store);
+int defpager_store_close(struct defpager_store *store, bool target);
+void defpager_store_reopen(struct defpager_store *store);
+void defpager_store_unlist(struct defpager_store *store);
 void defpager_store_info(struct defpager_store *store,
 			 struct defpager_backing_store_info *info);
+bool defpager_store_row(u64 start, struct defpager_backing_store_info *row);
+void defpager_stores_info(struct defpager_info *info);
+int __init defpager_stores_init(void);
+void defpager_stores_exit(void);
+
+static inline bool defpager_store_exclusive(struct defpager_store *store)
+{
+	return store->flags & DEFPAGER_STORE_EXCLUSIVE;
+}
+
+static inline bool defpager_store_discards(struct defpager_store *store)
+{
+	return store->flags & DEFPAGER_STORE_DISCARD;
+}
+
+/* In promise.c */
+int defpager_promise(struct defpager_object *object, u64 nr);
+void defpager_unpromise(struct defpager_object *object, u64 nr);
+bool defpager_promise_hopeless(struct defpager_object *object);
+void defpager_unpromise_stale(struct defpager_store *store);
+int defpager_rehome(struct defpager_object *object, struct defpager_store *from,
+		    struct defpager_store *to);
+bool defpager_take_space(struct defpager_store *store, u64 nr);
+void defpager_give_space(struct defpager_store *store, u64 nr);
+void defpager_lose_slot(struct defpager_store *store, bool pooled);
+int defpager_space_add(struct defpager_segment *segment);
+int defpager_space_withdraw(struct defpager_segment *segment, bool gone);
+void defpager_space_restore(struct defpager_segment *segment);
+int defpager_space_check_rehome(struct defpager_store *from,
+				struct defpager_store *to, u64 capacity);
+u64 defpager_space_free(struct defpager_store *store);
+
+/* In place.c */
+extern struct list_head defpager_tiers;
+int defpager_place_segment(struct defpager_segment *segment);
+void defpager_place_unlink(struct defpager_segment *segment);
+void defpager_place_forget(struct defpager_segment *segment);
+void defpager_tiers_exit(void);
+u64 defpager_slot_alloc(struct defpager_object *object, pgoff_t index,
+			u64 hint);
+bool defpager_slot_move(struct defpager_object *object, u64 slot);
+void defpager_slot_free(struct defpager_object *object, u64 slot);
+void defpager_slot_retire(struct defpager_object *object, u64 slot);
+struct defpager_store *defpager_pool_first(void);
+unsigned int defpager_cluster_shift(struct defpager_object *object);
+
+/* In drain.c */
+int defpager_segment_drain(struct defpager_store_port *port,
+			   struct defpager_store *target,
+			   struct defpager_segment_remove *arg);
+int defpager_store_delete(struct defpager_store_port *port,
+			  struct defpager_store *target,
+			  struct defpager_backing_store_delete *arg);
+
+/* In pages.c */
+bool defpager_page_range(struct defpager_object *object, u64 start,
+			 struct defpager_page_range *row);
+
+/* In alert.c */
+extern atomic_t defpager_alerts_armed;
+void defpager_alert_look_later(void);
+void defpager_alert(struct defpager_store_port *port,
+		    struct defpager_backing_store_alert *arg);
+bool defpager_alert_fired(struct defpager_store_port *port);
+void defpager_alert_init(struct defpager_store_port *port);
+void defpager_alert_exit(struct defpager_store_port *port);
+void defpager_alerts_exit(void);
+
+/* The free space of some store has changed. */
+static inline void defpager_alert_check(void)
+{
+	if (unlikely(atomic_read(&defpager_alerts_armed)))
+		defpager_alert_look_later();
+}
 
 /* In map.c */
 int __init defpager_map_init_cache(void);
@@ -267,15 +428,19 @@ u64 defpager_map_neighbour(struct defpager_map *map, pgoff_t index,
 			   unsigned int cluster_shift);
 pgoff_t defpager_map_next(struct defpager_map *map, pgoff_t index, pgoff_t last,
 			  bool touched);
-void defpager_map_clear(struct defpager_map *map, struct defpager_store *store,
-			pgoff_t first, bool destroy);
+pgoff_t defpager_map_find(struct defpager_map *map, pgoff_t index,
+			  bool (*match)(u64 entry, void *data), void *data);
+void defpager_map_clear(struct defpager_object *object, pgoff_t first,
+			bool destroy);
 
 /* In object.c */
 int __init defpager_objects_init(void);
 void defpager_objects_exit(void);
 void defpager_mount_put(void);
-struct file *defpager_object_file(struct defpager_store *store, bool confined,
-				  loff_t size, const char *name);
+struct file *defpager_object_file(struct defpager_store *store, loff_t size,
+				  const char *name);
+struct defpager_object *defpager_object_get_next(u64 id);
+void defpager_object_put(struct defpager_object *object);
 void defpager_object_fill_info(struct defpager_object *object,
 			       struct defpager_object_info *info);
 bool defpager_object_row(u64 start, struct defpager_object_info *row);
@@ -299,6 +464,8 @@ bool defpager_cached(struct defpager_object *object, pgoff_t index);
 /* In readahead.c */
 void defpager_read_in(struct vm_fault *vmf, struct defpager_object *object);
 void defpager_read_on(struct vm_fault *vmf, struct defpager_object *object);
+void defpager_read_range(struct defpager_object *object, pgoff_t first,
+			 unsigned int nr);
 
 /* In pageout.c */
 int __init defpager_pageout_init(void);
@@ -307,6 +474,9 @@ void defpager_pageout_start(struct defpager_object *object);
 void defpager_pageout_stop(struct defpager_object *object);
 void defpager_want(struct defpager_object *object, struct folio *folio,
 		   gfp_t gfp);
+void defpager_pageout_ask(struct defpager_object *object, struct folio *folio);
+void defpager_pageout_kick(struct defpager_object *object);
+void defpager_pageout_keep_up(struct defpager_object *object);
 void defpager_writeback_begin(struct folio *folio);
 void defpager_writeback_end(struct folio *folio);
 void defpager_writeback_progress(unsigned int nr);

@@ -236,8 +236,7 @@ static int defpager_resize(struct inode *inode, loff_t size)
 	}
 	filemap_invalidate_lock(inode->i_mapping);
 	truncate_setsize(inode, size);
-	defpager_map_clear(&object->map, object->store,
-			   DIV_ROUND_UP_ULL(size, PAGE_SIZE), false);
+	defpager_map_clear(object, DIV_ROUND_UP_ULL(size, PAGE_SIZE), false);
 	filemap_invalidate_unlock(inode->i_mapping);
 	/* What is cut off is zeroed again before it can become content. */
 	defpager_zero_tail(inode, tail, size);

@@ -30,6 +30,12 @@ static struct miscdevice defpager_device = {
 	.fops	= &defpager_fops,
 };
 
+/* What events concerning the pager as a whole are sent from. */
+struct kobject *defpager_kobj(void)
+{
+	return &defpager_device.this_device->kobj;
+}
+
 static int __init defpager_init(void)
 {
 	int ret;
@@ -46,11 +52,16 @@ static int __init defpager_init(void)
 	ret = defpager_objects_init();
 	if (ret)
 		goto err_pageout;
-	ret = misc_register(&defpager_device);
+	ret = defpager_stores_init();
 	if (ret)
 		goto err_objects;
+	ret = misc_register(&defpager_device);
+	if (ret)
+		goto err_stores;
 	return 0;
 
+err_stores:
+	defpager_stores_exit();
 err_objects:
 	defpager_objects_exit();
 err_pageout:
@@ -65,11 +76,13 @@ err_map:
 /* Not called while there is a descriptor or a mapping of ours. */
 static void __exit defpager_exit(void)
 {
+	defpager_alerts_exit();
 	misc_deregister(&defpager_device);
 	defpager_objects_exit();
 	defpager_pageout_exit();
 	defpager_bio_exit();
 	defpager_segments_exit();
+	defpager_stores_exit();
 	defpager_map_exit_cache();
 }
 

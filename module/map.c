@@ -227,10 +227,45 @@ pgoff_t defpager_map_next(struct defpager_map *map, pgoff_t index, pgoff_t last,
 	return last + 1;
 }
 
-static unsigned long defpager_leaf_clear(struct defpager_map *map,
+/**
+ * defpager_map_find() - find the next page whose entry matches
+ * @map: the map of an object
+ * @index: where to begin
+ * @match: called under RCU; decides by an entry, which is a hint
+ * @data: handed to it
+ *
+ * Context: sleeps, since there may be many.
+ * Return: its page index, or ULONG_MAX.
+ */
+pgoff_t defpager_map_find(struct defpager_map *map, pgoff_t index,
+			  bool (*match)(u64 entry, void *data), void *data)
+{
+	unsigned long nr = index >> DEFPAGER_LEAF_SHIFT;
+	struct defpager_leaf *leaf;
+
+	while (true) {
+		rcu_read_lock();
+		leaf = xa_find(&map->leaves, &nr, ULONG_MAX, XA_PRESENT);
+		index = max(index, (pgoff_t)nr << DEFPAGER_LEAF_SHIFT);
+		for (; leaf && index >> DEFPAGER_LEAF_SHIFT == nr; index++) {
+			if (match(defpager_leaf_get(leaf, index), data)) {
+				rcu_read_unlock();
+				return index;
+			}
+		}
+		rcu_read_unlock();
+		if (!leaf)
+			return ULONG_MAX;
+		nr++;
+		cond_resched();
+	}
+}
+
+static unsigned long defpager_leaf_clear(struct defpager_object *object,
 					 struct defpager_leaf *leaf,
 					 pgoff_t first)
 {
+	struct defpager_map *map = &object->map;
 	unsigned long unreserve = 0;
 	pgoff_t i = first;
 	u64 entry;
@@ -240,7 +275,7 @@ static unsigned long defpager_leaf_clear(struct defpager_map *map,
 		if (entry == DEFPAGER_ENTRY_NONE)
 			continue;
 		if (defpager_entry_is_slot(entry))
-			defpager_slot_free(entry);
+			defpager_slot_free(object, entry);
 		defpager_map_account(map, entry, DEFPAGER_ENTRY_NONE);
 		defpager_leaf_set(leaf, i, DEFPAGER_ENTRY_NONE);
 		unreserve++;
@@ -250,8 +285,7 @@ static unsigned long defpager_leaf_clear(struct defpager_map *map,
 
 /**
  * defpager_map_clear() - forget all pages from one on, and free their space
- * @map: the map of an object
- * @store: the store its reservations are with
+ * @object: the object
  * @first: page index of the first page to forget
  * @destroy: the object goes, and so do the leaves.  Otherwise they stay: not
  *	all who bring in a page hold mapping->invalidate_lock (uprobes do not)
@@ -260,9 +294,10 @@ static unsigned long defpager_leaf_clear(struct defpager_map *map,
  *	mapping->invalidate_lock is held exclusively or nobody else has the
  *	object any more.
  */
-void defpager_map_clear(struct defpager_map *map, struct defpager_store *store,
-			pgoff_t first, bool destroy)
+void defpager_map_clear(struct defpager_object *object, pgoff_t first,
+			bool destroy)
 {
+	struct defpager_map *map = &object->map;
 	unsigned long nr = first >> DEFPAGER_LEAF_SHIFT;
 	unsigned long start = nr;
 	struct defpager_leaf *leaf;
@@ -270,8 +305,8 @@ void defpager_map_clear(struct defpager_map *map, struct defpager_store *store,
 	xa_for_each_start(&map->leaves, nr, leaf, start) {
 		pgoff_t begin = max(first, (pgoff_t)nr << DEFPAGER_LEAF_SHIFT);
 
-		defpager_store_unreserve(store,
-					 defpager_leaf_clear(map, leaf, begin));
+		defpager_unpromise(object,
+				   defpager_leaf_clear(object, leaf, begin));
 		if (destroy) {
 			xa_erase(&map->leaves, nr);
 			kmem_cache_free(defpager_leaf_cache, leaf);

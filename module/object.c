@@ -58,7 +58,11 @@ static struct inode *defpager_alloc_inode(struct super_block *sb)
 	if (!object)
 		return NULL;
 	object->id = 0;
-	object->store = NULL;
+	spin_lock_init(&object->promise_lock);
+	RCU_INIT_POINTER(object->store, NULL);
+	object->promised = 0;
+	object->home_slots = 0;
+	object->confined = false;
 	object->name[0] = '\0';
 	defpager_map_init(&object->map);
 	defpager_pageout_start(object);
@@ -85,15 +89,17 @@ static void defpager_evict_inode(struct inode *inode)
 {
 	struct defpager_object *object = defpager_object(inode);
 
-	defpager_object_unpublish(object);
-	if (object->store)
+	if (object->id)
 		trace_defpager_object_destroy(object);
+	defpager_object_unpublish(object);
 	/* Waits for I/O in flight; afterwards nobody can want a folio. */
 	truncate_inode_pages_final(&inode->i_data);
 	defpager_pageout_stop(object);
 	clear_inode(inode);
-	if (object->store)
-		defpager_map_clear(&object->map, object->store, 0, true);
+	defpager_map_clear(object, 0, true);
+	/* Nobody gives it another home: it is listed no more. */
+	if (object->confined)
+		defpager_store_leave(rcu_access_pointer(object->store));
 }
 
 static const struct super_operations defpager_super_ops = {
@@ -165,18 +171,21 @@ void defpager_mount_put(void)
 	simple_release_fs(&defpager_mount, &defpager_mount_count);
 }
 
+/* @store: as for defpager_object_file(); the object has left it on failure. */
 static struct inode *defpager_object_inode(struct defpager_store *store,
-					   bool confined, loff_t size,
-					   const char *name)
+					   loff_t size, const char *name)
 {
 	struct inode *inode = new_inode(defpager_mount->mnt_sb);
 	struct defpager_object *object;
 
-	if (!inode)
+	if (!inode) {
+		if (store)
+			defpager_store_leave(store);
 		return ERR_PTR(-ENOMEM);
+	}
 	object = defpager_object(inode);
-	object->store = store;
-	object->confined = confined;
+	rcu_assign_pointer(object->store, store);
+	object->confined = store;
 	object->max_size = size;
 	strscpy_pad(object->name, name, sizeof(object->name));
 
@@ -227,15 +236,15 @@ static int defpager_object_publish(struct defpager_object *object)
 
 /**
  * defpager_object_file() - create a memory object
- * @store: the store its pages go to
- * @confined: whether they may go nowhere else
+ * @store: the store it is confined to, which the caller has a reference of; or
+ *	NULL: it belongs to the pager
  * @size: its maximum size in bytes, which is valid
  * @name: its name, which is valid
  *
  * Return: the file of the object, or an error pointer.
  */
-struct file *defpager_object_file(struct defpager_store *store, bool confined,
-				  loff_t size, const char *name)
+struct file *defpager_object_file(struct defpager_store *store, loff_t size,
+				  const char *name)
 {
 	struct inode *inode;
 	struct file *file;
@@ -244,7 +253,11 @@ struct file *defpager_object_file(struct defpager_store *store, bool confined,
 	ret = defpager_mount_get();
 	if (ret)
 		return ERR_PTR(ret);
-	inode = defpager_object_inode(store, confined, size, name);
+	if (store)
+		ret = defpager_store_join(store);
+	if (ret)
+		goto err_mount;
+	inode = defpager_object_inode(store, size, name);
 	if (IS_ERR(inode)) {
 		ret = PTR_ERR(inode);
 		goto err_mount;
@@ -274,6 +287,20 @@ err_mount:
 	return ERR_PTR(ret);
 }
 
+/* The name of the store it is confined to, or of which its pages go to first. */
+static void defpager_object_store_name(struct defpager_object *object,
+				       char *name, size_t size)
+{
+	struct defpager_store *store;
+
+	rcu_read_lock();
+	store = rcu_dereference(object->store);
+	if (!store)
+		store = defpager_pool_first();
+	strscpy_pad(name, store ? store->name : DEFPAGER_DEFAULT_STORE, size);
+	rcu_read_unlock();
+}
+
 void defpager_object_fill_info(struct defpager_object *object,
 			       struct defpager_object_info *info)
 {
@@ -286,12 +313,11 @@ void defpager_object_fill_info(struct defpager_object *object,
 			       PAGE_SHIFT;
 	info->stored_bytes = (u64)atomic_long_read(&object->map.stored) <<
 			     PAGE_SHIFT;
-	info->reserved_bytes = (u64)atomic_long_read(&object->map.reserved) <<
-			       PAGE_SHIFT;
+	info->reserved_bytes = READ_ONCE(object->promised) << PAGE_SHIFT;
 	info->owner = from_kuid_munged(current_user_ns(), object->inode.i_uid);
 	info->confined = object->confined;
-	strscpy_pad(info->backing_store, object->store->name,
-		    sizeof(info->backing_store));
+	defpager_object_store_name(object, info->backing_store,
+				   sizeof(info->backing_store));
 	strscpy_pad(info->name, object->name, sizeof(info->name));
 }
 
@@ -308,6 +334,49 @@ bool defpager_object_row(u64 start, struct defpager_object_info *row)
 		defpager_object_fill_info(object, row);
 	mutex_unlock(&defpager_objects_lock);
 	return object;
+}
+
+/**
+ * defpager_object_get_next() - go through all objects
+ * @id: where to begin
+ *
+ * Return: the first one from there on, to be given back by
+ *	defpager_object_put(); or NULL.  One that is going is left out.
+ */
+struct defpager_object *defpager_object_get_next(u64 id)
+{
+	struct defpager_object *object = NULL;
+	struct super_block *sb = NULL;
+	struct inode *inode = NULL;
+	unsigned long at = id;
+
+	do {
+		/* Not with the lock: it may end the file system. */
+		if (sb)
+			deactivate_super(sb);
+		sb = NULL;
+		mutex_lock(&defpager_objects_lock);
+		if (id <= U32_MAX)
+			object = xa_find(&defpager_objects, &at, U32_MAX,
+					 XA_PRESENT);
+		/* The file system must not go before the inode. */
+		if (object &&
+		    atomic_inc_not_zero(&object->inode.i_sb->s_active)) {
+			sb = object->inode.i_sb;
+			inode = igrab(&object->inode);
+		}
+		mutex_unlock(&defpager_objects_lock);
+		at++;
+	} while (object && !inode && at <= U32_MAX);
+	return inode ? object : NULL;
+}
+
+void defpager_object_put(struct defpager_object *object)
+{
+	struct super_block *sb = object->inode.i_sb;
+
+	iput(&object->inode);
+	deactivate_super(sb);
 }
 
 u64 defpager_nr_objects(void)

@@ -142,8 +142,36 @@ static void defpager_mark_wanted(struct defpager_object *object,
 	atomic_inc(&object->wanted);
 }
 
+/**
+ * defpager_pageout_ask() - have a dirty folio written some time
+ * @object: the object it belongs to
+ * @folio: a folio, locked and in the page cache
+ *
+ * Nothing happens before defpager_pageout_kick().
+ */
+void defpager_pageout_ask(struct defpager_object *object, struct folio *folio)
+{
+	if (!xa_get_mark(&folio->mapping->i_pages, folio->index,
+			 PAGECACHE_TAG_TOWRITE))
+		defpager_mark_wanted(object, folio);
+}
+
+/**
+ * defpager_pageout_keep_up() - wait for page-out of an object that is asked to
+ *	write more than it can
+ * @object: the object
+ *
+ * Context: sleeps, up to a second; a signal ends it.
+ */
+void defpager_pageout_keep_up(struct defpager_object *object)
+{
+	wait_event_interruptible_timeout(defpager_progress_wait,
+		atomic_read(&object->wanted) < DEFPAGER_MANY_IN_FLIGHT &&
+		defpager_in_flight() < 2 * DEFPAGER_MANY_IN_FLIGHT, HZ);
+}
+
 /* Must be nearly free when the worker is queued already. */
-static void defpager_kick(struct defpager_object *object)
+void defpager_pageout_kick(struct defpager_object *object)
 {
 	/*
 	 * The mark before the look at the work; the worker stops being pending
@@ -171,9 +199,10 @@ void defpager_want(struct defpager_object *object, struct folio *folio,
 	bool again = xa_get_mark(&folio->mapping->i_pages, folio->index,
 				 PAGECACHE_TAG_TOWRITE);
 
+	defpager_count(DEFPAGER_PAGEOUT_CALLS, folio_nr_pages(folio));
 	if (!again)
 		defpager_mark_wanted(object, folio);
-	defpager_kick(object);
+	defpager_pageout_kick(object);
 	if (again || atomic_read(&object->wanted) >= DEFPAGER_MANY_WANTED ||
 	    defpager_in_flight() >= DEFPAGER_MANY_IN_FLIGHT)
 		defpager_throttle(object, gfp);
@@ -226,7 +255,9 @@ static void defpager_pageout_zero(struct defpager_object *object,
 	if (defpager_entry_is_slot(entry)) {
 		defpager_map_set(&object->map, folio->index,
 				 DEFPAGER_ENTRY_RESERVED);
-		defpager_slot_free(entry);
+		defpager_slot_free(object, entry);
+	} else {
+		defpager_count(DEFPAGER_PAGES_INIT, folio_nr_pages(folio));
 	}
 	defpager_count(DEFPAGER_ZERO_PAGES, folio_nr_pages(folio));
 	/* A write that is over at once, for what its end does to the LRU. */
@@ -236,29 +267,49 @@ static void defpager_pageout_zero(struct defpager_object *object,
 	defpager_writeback_progress(folio_nr_pages(folio));
 }
 
-/* The slot to write a folio to: the one it has, or one next to others. */
+/* A slot for a page that has none, or had better have another one. */
+static u64 defpager_pageout_new_slot(struct defpager_pageout *pageout,
+				     pgoff_t index)
+{
+	struct defpager_object *object = pageout->object;
+	unsigned int shift = defpager_cluster_shift(object);
+	u64 hint;
+
+	if (pageout->last_slot != DEFPAGER_NO_SLOT &&
+	    pageout->last_index + 1 == index && index & ((1UL << shift) - 1))
+		hint = pageout->last_slot + 1;
+	else
+		hint = defpager_map_neighbour(&object->map, index, shift);
+	return defpager_slot_alloc(object, index, hint);
+}
+
+/* The slot to write a folio to. */
 static u64 defpager_pageout_slot(struct defpager_pageout *pageout,
 				 struct folio *folio)
 {
 	struct defpager_object *object = pageout->object;
-	struct defpager_store *store = object->store;
 	pgoff_t index = folio->index;
-	u64 slot = defpager_map_get(&object->map, index);
-	u64 hint;
+	u64 old = defpager_map_get(&object->map, index);
+	u64 slot = old;
 
-	if (!defpager_entry_is_slot(slot)) {
-		if (pageout->last_slot != DEFPAGER_NO_SLOT &&
-		    pageout->last_index + 1 == index &&
-		    index & ((1UL << store->cluster_shift) - 1))
-			hint = pageout->last_slot + 1;
-		else
-			hint = defpager_map_neighbour(&object->map, index,
-						      store->cluster_shift);
-		slot = defpager_slot_alloc(store, index, hint);
-		if (slot == DEFPAGER_NO_SLOT)
-			return slot;
-		defpager_map_set(&object->map, index, slot);
+	if (!defpager_entry_is_slot(old) || defpager_slot_move(object, old)) {
+		slot = defpager_pageout_new_slot(pageout, index);
+		if (slot == DEFPAGER_NO_SLOT && defpager_entry_is_slot(old))
+			slot = old;
 	}
+	if (slot == DEFPAGER_NO_SLOT)
+		return slot;
+	if (slot != old && defpager_entry_is_slot(old)) {
+		/* What it holds is out of date: memory has the page. */
+		defpager_map_set(&object->map, index, DEFPAGER_ENTRY_RESERVED);
+		defpager_slot_free(object, old);
+	} else if (slot != old) {
+		defpager_count(DEFPAGER_PAGES_INIT, folio_nr_pages(folio));
+		defpager_count(DEFPAGER_PAGES_INIT_WRITES,
+			       folio_nr_pages(folio));
+	}
+	if (slot != old)
+		defpager_map_set(&object->map, index, slot);
 	pageout->last_index = index;
 	pageout->last_slot = slot;
 	return slot;

@@ -139,6 +139,15 @@ static void defpager_read_window(struct defpager_object *object,
 	blk_finish_plug(&plug);
 }
 
+/* Start reading those pages of a range that have a slot and are not here. */
+void defpager_read_range(struct defpager_object *object, pgoff_t first,
+			 unsigned int nr)
+{
+	struct defpager_window window = { .first = first, .nr = nr };
+
+	defpager_read_window(object, window, ULONG_MAX);
+}
+
 static unsigned int defpager_window_next(unsigned int nr)
 {
 	return clamp(2 * nr, (unsigned int)DEFPAGER_WINDOW_MIN,

@@ -17,16 +17,17 @@
 #include "defpager.h"
 #include "trace.h"
 
+/* Adding and removing segments, and the lists and stripes of them. */
 DEFINE_MUTEX(defpager_segments_lock);
 
 /* Its address is what claims a block device for us. */
 char defpager_segment_holder;
 
-/* All segments; under defpager_segments_lock. */
-static LIST_HEAD(defpager_segments);
-static u64 defpager_next_segment_id = 1;
+/* All segments by id. */
+static DEFINE_XARRAY_ALLOC1(defpager_segments);
+static u32 defpager_next_segment_id;
 
-/* Granule of slot numbers to segment, and the first granule not given out. */
+/* Granule of slot numbers to segment; where to look for a gap first. */
 static DEFINE_XARRAY(defpager_granules);
 static unsigned long defpager_next_granule = 1;
 
@@ -56,9 +57,10 @@ static bool defpager_segment_overlaps(struct block_device *bdev, u64 offset,
 {
 	u64 first = defpager_disk_offset(bdev, offset);
 	struct defpager_segment *other;
+	unsigned long id;
 
 	lockdep_assert_held(&defpager_segments_lock);
-	list_for_each_entry(other, &defpager_segments, list) {
+	xa_for_each(&defpager_segments, id, other) {
 		u64 start = defpager_disk_offset(other->bdev,
 						 other->offset_bytes);
 
@@ -114,31 +116,70 @@ static struct block_device *defpager_segment_device(struct file *file)
 	return bdev;
 }
 
+/* --- slot numbers -------------------------------------------------------- */
+
+static unsigned long defpager_granules_of(u64 nr)
+{
+	return DIV_ROUND_UP_ULL(nr, 1UL << DEFPAGER_GRANULE_SHIFT);
+}
+
+/* The first gap of so many granules between two, or 0: granule 0 is nobody's. */
+static unsigned long defpager_granule_gap(unsigned long from, unsigned long end,
+					  unsigned long nr)
+{
+	unsigned long used;
+
+	while (from + nr <= end) {
+		used = from;
+		if (!xa_find(&defpager_granules, &used, from + nr - 1,
+			     XA_PRESENT))
+			return from;
+		from = used + 1;
+	}
+	return 0;
+}
+
+static void defpager_granules_erase(unsigned long first, unsigned long end)
+{
+	while (end-- > first)
+		xa_erase(&defpager_granules, end);
+}
+
 static int defpager_granules_store(struct defpager_segment *segment, u64 nr)
 {
-	unsigned long i, first = defpager_next_granule;
-	unsigned long end = first + DIV_ROUND_UP_ULL(nr,
-					1UL << DEFPAGER_GRANULE_SHIFT);
+	unsigned long i, first, granules = defpager_granules_of(nr);
 	int ret;
 
-	if (end > DEFPAGER_NR_GRANULES)
+	/* Numbers that were used are used again as late as possible. */
+	first = defpager_granule_gap(defpager_next_granule,
+				     DEFPAGER_NR_GRANULES, granules);
+	if (!first)
+		first = defpager_granule_gap(1, DEFPAGER_NR_GRANULES, granules);
+	if (!first)
 		return -ENOSPC;
 	segment->first_slot = (u64)first << DEFPAGER_GRANULE_SHIFT;
-	for (i = first; i < end; i++) {
+	for (i = first; i < first + granules; i++) {
 		ret = xa_err(xa_store(&defpager_granules, i, segment,
 				      GFP_KERNEL_ACCOUNT));
-		if (ret)
-			goto err_erase;
+		if (ret) {
+			defpager_granules_erase(first, i);
+			return ret;
+		}
 		cond_resched();
 	}
-	defpager_next_granule = end;
+	defpager_next_granule = first + granules;
 	return 0;
-
-err_erase:
-	while (i-- > first)
-		xa_erase(&defpager_granules, i);
-	return ret;
 }
+
+static void defpager_granules_remove(struct defpager_segment *segment)
+{
+	unsigned long first = segment->first_slot >> DEFPAGER_GRANULE_SHIFT;
+
+	defpager_granules_erase(first, first +
+				defpager_granules_of(segment->slots.nr));
+}
+
+/* --- adding --------------------------------------------------------------- */
 
 static struct defpager_segment *
 defpager_segment_create(struct defpager_store *store, dev_t dev, u64 offset,
@@ -152,48 +193,102 @@ defpager_segment_create(struct defpager_store *store, dev_t dev, u64 offset,
 	segment = kzalloc(sizeof(*segment), GFP_KERNEL_ACCOUNT);
 	if (!segment)
 		return ERR_PTR(-ENOMEM);
-	ret = defpager_slots_init(&segment->slots, nr, store->cluster_shift);
-	if (ret)
-		goto err_free;
 	segment->bdev_file = bdev_file_open_by_dev(dev,
 					BLK_OPEN_READ | BLK_OPEN_WRITE,
 					&defpager_segment_holder, NULL);
 	if (IS_ERR(segment->bdev_file)) {
 		ret = PTR_ERR(segment->bdev_file);
-		goto err_slots;
+		goto err_free;
 	}
-	ret = defpager_granules_store(segment, nr);
-	if (ret)
-		goto err_close;
 	segment->store = store;
 	segment->bdev = file_bdev(segment->bdev_file);
 	segment->offset_bytes = offset;
 	segment->length_bytes = length;
 	segment->first_sector = first >> SECTOR_SHIFT;
+	ret = defpager_slots_init(&segment->slots, nr, store->cluster_shift,
+				  defpager_store_discards(store) &&
+				  bdev_max_discard_sectors(segment->bdev));
+	if (ret)
+		goto err_close;
+	defpager_discard_init(segment);
 	return segment;
 
 err_close:
 	bdev_fput(segment->bdev_file);
-err_slots:
-	defpager_slots_exit(&segment->slots);
 err_free:
 	kfree(segment);
 	return ERR_PTR(ret);
 }
 
-static void defpager_segment_publish(struct defpager_segment *segment)
+static void defpager_segment_destroy(struct defpager_segment *segment)
 {
-	struct defpager_store *store = segment->store;
+	bdev_fput(segment->bdev_file);
+	defpager_slots_exit(&segment->slots);
+	kfree(segment);
+}
 
-	lockdep_assert_held(&defpager_segments_lock);
-	segment->id = defpager_next_segment_id++;
-	list_add_tail(&segment->list, &defpager_segments);
-	list_add_tail_rcu(&segment->store_list, &store->segments);
-	store->nr_segments++;
-	if (!rcu_access_pointer(store->next))
-		rcu_assign_pointer(store->next, segment);
+/* From here it has an id and its slots have numbers, but nobody uses them. */
+static int defpager_segment_number(struct defpager_segment *segment)
+{
+	int ret;
+
+	ret = defpager_granules_store(segment, segment->slots.nr);
+	if (ret)
+		return ret;
+	ret = xa_alloc_cyclic(&defpager_segments, &segment->id, segment,
+			      xa_limit_32b, &defpager_next_segment_id,
+			      GFP_KERNEL_ACCOUNT);
+	if (ret < 0)
+		defpager_granules_remove(segment);
+	return min(ret, 0);
+}
+
+/* Who found it before may look at it for a grace period. */
+static void defpager_segment_unnumber(struct defpager_segment *segment)
+{
+	xa_erase(&defpager_segments, segment->id);
+	defpager_granules_remove(segment);
+}
+
+static int defpager_segment_publish(struct defpager_segment *segment)
+{
+	int ret;
+
+	ret = defpager_segment_number(segment);
+	if (ret)
+		return ret;
+	ret = defpager_place_segment(segment);
+	if (ret)
+		goto err_number;
 	/* Only now may anybody be promised a slot of it. */
-	atomic64_add(segment->slots.nr, &store->capacity);
+	ret = defpager_space_add(segment);
+	if (ret)
+		goto err_place;
+	segment->store->nr_segments++;
+	return 0;
+
+err_place:
+	defpager_place_unlink(segment);
+	synchronize_rcu();
+	defpager_place_forget(segment);
+err_number:
+	defpager_segment_unnumber(segment);
+	synchronize_rcu();
+	return ret;
+}
+
+/*
+ * What is still dirty in the device's own page cache must not be written over
+ * our pages later, nor be read in place of them.
+ */
+static int defpager_segment_prepare(struct defpager_segment *segment,
+				    u32 flags)
+{
+	sync_blockdev(segment->bdev);
+	invalidate_bdev(segment->bdev);
+	if (!(flags & DEFPAGER_SEGMENT_DISCARD))
+		return 0;
+	return defpager_discard_all(segment);
 }
 
 /* Everything but the descriptor's kind, with defpager_segments_lock held. */
@@ -205,6 +300,9 @@ static int __defpager_segment_add(struct defpager_store *store,
 	u64 offset, length;
 	int ret;
 
+	ret = defpager_store_usable(store);
+	if (ret)
+		return ret;
 	ret = defpager_segment_range(bdev, arg, &offset, &length);
 	if (ret)
 		return ret;
@@ -214,14 +312,13 @@ static int __defpager_segment_add(struct defpager_store *store,
 	if (IS_ERR(segment))
 		return PTR_ERR(segment);
 	segment->record_size = arg->record_size;
-
-	/*
-	 * What is still dirty in the device's own page cache must not be
-	 * written over our pages later, nor be read in place of them.
-	 */
-	sync_blockdev(segment->bdev);
-	invalidate_bdev(segment->bdev);
-	defpager_segment_publish(segment);
+	ret = defpager_segment_prepare(segment, arg->flags);
+	if (!ret)
+		ret = defpager_segment_publish(segment);
+	if (ret) {
+		defpager_segment_destroy(segment);
+		return ret;
+	}
 	trace_defpager_segment_add(segment);
 
 	arg->id = segment->id;
@@ -261,11 +358,195 @@ int defpager_segment_add(struct defpager_store *store,
 	return ret;
 }
 
+/* --- removing ------------------------------------------------------------- */
+
+/* The segment of a store, or NULL; defpager_segments_lock is held. */
+static struct defpager_segment *
+defpager_segment_find(struct defpager_store *store, u64 id)
+{
+	struct defpager_segment *segment = NULL;
+
+	lockdep_assert_held(&defpager_segments_lock);
+	if (id <= U32_MAX)
+		segment = xa_load(&defpager_segments, id);
+	return segment && segment->store == store ? segment : NULL;
+}
+
+/* May a segment be removed, as far as can be told in advance? */
+static int __defpager_segment_check(struct defpager_store *store, u64 id)
+{
+	struct defpager_segment *segment;
+	int ret = defpager_store_usable(store);
+
+	if (ret)
+		return ret;
+	segment = defpager_segment_find(store, id);
+	if (!segment)
+		return -ENOENT;
+	return segment->slots.closed ? -EBUSY : 0;
+}
+
+int defpager_segment_check(struct defpager_store *store, u64 id)
+{
+	int ret;
+
+	mutex_lock(&defpager_segments_lock);
+	ret = __defpager_segment_check(store, id);
+	mutex_unlock(&defpager_segments_lock);
+	return ret;
+}
+
+/**
+ * defpager_segment_close() - begin to remove a segment of a store
+ * @store: the store
+ * @id: the segment
+ * @last: whether it may be the last one, though the store has promised space
+ *
+ * Return: the segment, which gives out no slots any more and is the caller's
+ *	to remove or to reopen; or an error pointer, see
+ *	&struct defpager_segment_remove.
+ */
+struct defpager_segment *defpager_segment_close(struct defpager_store *store,
+						u64 id, bool last)
+{
+	struct defpager_segment *segment = NULL;
+	int ret;
+
+	mutex_lock(&defpager_segments_lock);
+	ret = __defpager_segment_check(store, id);
+	if (!ret && !last && store->nr_segments == 1 &&
+	    atomic64_read(&store->promised))
+		ret = -EBUSY;
+	if (!ret) {
+		segment = defpager_segment_find(store, id);
+		ret = defpager_space_withdraw(segment, false);
+	}
+	mutex_unlock(&defpager_segments_lock);
+	return ret ? ERR_PTR(ret) : segment;
+}
+
+/* It could not be drained. */
+void defpager_segment_reopen(struct defpager_segment *segment)
+{
+	defpager_space_restore(segment);
+}
+
+/* Reopen those before @end. */
+static void __defpager_segments_reopen(struct defpager_store *store, u32 end)
+{
+	struct defpager_segment *segment;
+	unsigned long id;
+
+	xa_for_each(&defpager_segments, id, segment)
+		if (segment->store == store && id < end)
+			defpager_space_restore(segment);
+}
+
+/**
+ * defpager_segments_close() - begin to remove all segments of a store
+ * @store: a store that is being closed, so that nobody else closes a segment
+ *
+ * Return: 0; -EBUSY if one is being removed already; -ENOSPC, -ENOMEM.
+ */
+int defpager_segments_close(struct defpager_store *store)
+{
+	struct defpager_segment *segment;
+	unsigned long id;
+	int ret = 0;
+
+	mutex_lock(&defpager_segments_lock);
+	xa_for_each(&defpager_segments, id, segment)
+		if (segment->store == store && segment->slots.closed)
+			ret = -EBUSY;
+	if (ret)
+		goto out;
+	xa_for_each(&defpager_segments, id, segment) {
+		if (segment->store != store)
+			continue;
+		ret = defpager_space_withdraw(segment, true);
+		if (ret) {
+			__defpager_segments_reopen(store, id);
+			break;
+		}
+	}
+out:
+	mutex_unlock(&defpager_segments_lock);
+	return ret;
+}
+
+void defpager_segments_reopen(struct defpager_store *store)
+{
+	mutex_lock(&defpager_segments_lock);
+	__defpager_segments_reopen(store, U32_MAX);
+	mutex_unlock(&defpager_segments_lock);
+}
+
+/*
+ * Let go of segments that were drained: they are closed, and no slot of them is
+ * used.  Nothing is in flight, since who reads or writes a page has a slot for
+ * it until that is over.
+ */
+static void defpager_segments_free(struct list_head *gone)
+{
+	struct defpager_segment *segment, *next;
+
+	lockdep_assert_held(&defpager_segments_lock);
+	list_for_each_entry(segment, gone, gone) {
+		trace_defpager_segment_remove(segment);
+		segment->store->nr_segments--;
+		defpager_segment_unnumber(segment);
+		defpager_place_unlink(segment);
+	}
+	/* Who found one in a stripe may give it the next turn. */
+	synchronize_rcu();
+	list_for_each_entry(segment, gone, gone)
+		defpager_place_forget(segment);
+	/* Who found one by its turn or its number. */
+	synchronize_rcu();
+	list_for_each_entry_safe(segment, next, gone, gone) {
+		/* Who freed its slots has started this at the latest. */
+		defpager_discard_stop(segment);
+		defpager_segment_destroy(segment);
+	}
+}
+
+/**
+ * defpager_segment_remove() - let go of a segment that was drained
+ * @segment: a closed segment without used slots
+ */
+void defpager_segment_remove(struct defpager_segment *segment)
+{
+	LIST_HEAD(gone);
+
+	mutex_lock(&defpager_segments_lock);
+	list_add(&segment->gone, &gone);
+	defpager_segments_free(&gone);
+	mutex_unlock(&defpager_segments_lock);
+}
+
+/* The same with all segments of a store that is being closed. */
+void defpager_segments_remove(struct defpager_store *store)
+{
+	struct defpager_segment *segment;
+	unsigned long id;
+	LIST_HEAD(gone);
+
+	mutex_lock(&defpager_segments_lock);
+	xa_for_each(&defpager_segments, id, segment)
+		if (segment->store == store)
+			list_add(&segment->gone, &gone);
+	defpager_segments_free(&gone);
+	mutex_unlock(&defpager_segments_lock);
+}
+
+/* --- what is told of them ------------------------------------------------- */
+
 static void defpager_segment_fill_row(struct defpager_segment *segment,
 				      struct defpager_segment_info *row)
 {
 	memset(row, 0, sizeof(*row));
-	row->state = DEFPAGER_SEGMENT_ACTIVE;
+	row->state = READ_ONCE(segment->slots.closed) ?
+			DEFPAGER_SEGMENT_DRAINING : DEFPAGER_SEGMENT_ACTIVE;
 	row->id = segment->id;
 	row->major = MAJOR(segment->bdev->bd_dev);
 	row->minor = MINOR(segment->bdev->bd_dev);
@@ -277,6 +558,11 @@ static void defpager_segment_fill_row(struct defpager_segment *segment,
 	row->bad_bytes = READ_ONCE(segment->slots.bad) << PAGE_SHIFT;
 	row->pages_out = atomic64_read(&segment->pages_out);
 	row->pages_in = atomic64_read(&segment->pages_in);
+	row->free_bytes = row->total_bytes - row->used_bytes - row->bad_bytes;
+	row->in_flight_bytes = atomic64_read(&segment->in_flight) << PAGE_SHIFT;
+	row->write_errors = atomic64_read(&segment->write_errors);
+	row->read_errors = atomic64_read(&segment->read_errors);
+	row->discarded_bytes = atomic64_read(&segment->discarded) << PAGE_SHIFT;
 }
 
 /* The row of the first segment of @store with an id of @start or above. */
@@ -284,16 +570,18 @@ bool defpager_segment_row(struct defpager_store *store, u64 start,
 			  struct defpager_segment_info *row)
 {
 	struct defpager_segment *segment;
+	unsigned long id = start;
 	bool found = false;
 
 	mutex_lock(&defpager_segments_lock);
-	list_for_each_entry(segment, &defpager_segments, list) {
-		if (segment->store != store || segment->id < start)
-			continue;
+	if (start <= U32_MAX)
+		xa_for_each_start(&defpager_segments, id, segment, start) {
+			found = segment->store == store;
+			if (found)
+				break;
+		}
+	if (found)
 		defpager_segment_fill_row(segment, row);
-		found = true;
-		break;
-	}
 	mutex_unlock(&defpager_segments_lock);
 	return found;
 }
@@ -301,13 +589,15 @@ bool defpager_segment_row(struct defpager_store *store, u64 start,
 /* No object exists any more, so nothing is in flight and nobody looks. */
 void defpager_segments_exit(void)
 {
-	struct defpager_segment *segment, *next;
+	struct defpager_segment *segment;
+	unsigned long id;
 
-	list_for_each_entry_safe(segment, next, &defpager_segments, list) {
+	xa_for_each(&defpager_segments, id, segment) {
 		WARN_ON_ONCE(segment->slots.used);
-		bdev_fput(segment->bdev_file);
-		defpager_slots_exit(&segment->slots);
-		kfree(segment);
+		defpager_discard_stop(segment);
+		defpager_segment_destroy(segment);
 	}
+	xa_destroy(&defpager_segments);
 	xa_destroy(&defpager_granules);
+	defpager_tiers_exit();
 }

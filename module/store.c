@@ -1,249 +1,323 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Backing stores: how much space there is, how much of it is promised, and
- * which segment a page goes to.
+ * Backing stores: how they come, are found and listed, and go.
  *
- * A page has space promised before it enters the page cache.  Therefore
- * page-out always finds a slot, and the only one who is ever told that a
- * store is full is who touches a page for the first time.
+ * What may be promised of them is in promise.c, and which of their slots a
+ * page gets in place.c.
  */
 #include <linux/rculist.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 
 #include "defpager.h"
 
-/* Give bitmaps to this many slots more than are promised. */
-#define DEFPAGER_POPULATE_AHEAD	(DEFPAGER_CHUNK_SLOTS / 4)
+/*
+ * All stores by id.  The lock is for changing this, and a store's closing and
+ * deleted; who looks for a store holds it or the RCU read lock.
+ */
+static DEFINE_MUTEX(defpager_stores_lock);
+DEFINE_XARRAY_ALLOC1(defpager_stores);
+static u32 defpager_next_store_id;
 
-struct defpager_store defpager_default_store = {
-	.id = 1,
-	.cluster_shift = 5,
-	.segments = LIST_HEAD_INIT(defpager_default_store.segments),
-	.populate_lock = __MUTEX_INITIALIZER(defpager_default_store.populate_lock),
-	.name = DEFPAGER_DEFAULT_STORE,
-};
+static struct defpager_store *defpager_default_store;
 
+static struct defpager_store *defpager_store_alloc(const char *name,
+						   u32 flags, s32 priority,
+						   u32 cluster_bytes)
+{
+	struct defpager_store *store = kzalloc(sizeof(*store),
+					       GFP_KERNEL_ACCOUNT);
+
+	if (!store)
+		return NULL;
+	refcount_set(&store->refs, 1);
+	store->flags = flags;
+	store->priority = priority;
+	store->cluster_shift = ilog2(cluster_bytes) - PAGE_SHIFT;
+	INIT_LIST_HEAD(&store->stripe.places);
+	init_waitqueue_head(&store->wait);
+	strscpy_pad(store->name, name, sizeof(store->name));
+	return store;
+}
+
+/* The store of a name; defpager_stores_lock is held. */
+static struct defpager_store *__defpager_store_find(const char *name)
+{
+	struct defpager_store *store;
+	unsigned long id;
+
+	lockdep_assert_held(&defpager_stores_lock);
+	xa_for_each(&defpager_stores, id, store)
+		if (!strcmp(name, store->name))
+			return store;
+	return NULL;
+}
+
+/* The store of a name, with a reference, or NULL. */
 struct defpager_store *defpager_store_find(const char *name)
 {
-	if (strcmp(name, defpager_default_store.name))
-		return NULL;
-	return &defpager_default_store;
+	struct defpager_store *store;
+
+	mutex_lock(&defpager_stores_lock);
+	store = __defpager_store_find(name);
+	if (store)
+		refcount_inc(&store->refs);
+	mutex_unlock(&defpager_stores_lock);
+	return store;
 }
 
-/* Populate whichever segment has least, so that all are used from the start. */
-static u64 defpager_store_populate_one(struct defpager_store *store)
+void defpager_store_put(struct defpager_store *store)
 {
-	struct defpager_segment *segment, *best = NULL;
-
-	rcu_read_lock();
-	list_for_each_entry_rcu(segment, &store->segments, store_list) {
-		struct defpager_slots *slots = &segment->slots;
-
-		if (slots->populated_chunks == slots->nr_chunks)
-			continue;
-		if (!best ||
-		    slots->populated_chunks < best->slots.populated_chunks)
-			best = segment;
-	}
-	rcu_read_unlock();
-	/* Segments outlive the store's use: @best stays valid unlocked. */
-	return best ? defpager_slots_populate(&best->slots) : 0;
+	/* Who picks a slot may still look at it. */
+	if (refcount_dec_and_test(&store->refs))
+		kfree_rcu(store, rcu);
 }
 
-/*
- * Make sure that what is promised has its bitmaps.  Failing to do some more in
- * advance is no error.
- */
-static int defpager_store_populate(struct defpager_store *store)
+static int defpager_store_publish(struct defpager_store *store)
 {
-	u64 wanted, nr;
-	int ret = 0;
+	int ret = -EEXIST;
 
-	mutex_lock(&store->populate_lock);
-	while (true) {
-		wanted = atomic64_read(&store->reserved);
-		if (atomic64_read(&store->populated) >=
-		    min_t(u64, wanted + DEFPAGER_POPULATE_AHEAD,
-			  atomic64_read(&store->capacity)))
-			break;
-		nr = defpager_store_populate_one(store);
-		if (!nr) {
-			if (atomic64_read(&store->populated) < wanted)
-				ret = -ENOMEM;
-			break;
-		}
-		atomic64_add(nr, &store->populated);
-	}
-	mutex_unlock(&store->populate_lock);
-	return ret;
+	mutex_lock(&defpager_stores_lock);
+	if (!__defpager_store_find(store->name))
+		ret = xa_alloc_cyclic(&defpager_stores, &store->id, store,
+				      xa_limit_32b, &defpager_next_store_id,
+				      GFP_KERNEL_ACCOUNT);
+	mutex_unlock(&defpager_stores_lock);
+	return min(ret, 0);
 }
 
 /**
- * defpager_store_reserve() - promise space for pages
- * @store: the store the pages belong to
- * @nr: how many
+ * defpager_store_create() - create a backing store
+ * @arg: the request, whose name is valid
  *
- * Context: sleeps; may be called with a folio locked.
- * Return: 0; -ENOSPC if the store has no room; -ENOMEM.
+ * Return: the store, with a reference besides that of the list; or an error
+ *	pointer, see &struct defpager_backing_store_create.
  */
-int defpager_store_reserve(struct defpager_store *store, unsigned long nr)
+struct defpager_store *
+defpager_store_create(const struct defpager_backing_store_create *arg)
 {
-	u64 reserved = atomic64_add_return(nr, &store->reserved);
+	u32 cluster = arg->cluster_bytes ?: DEFPAGER_DEFAULT_CLUSTER_SIZE;
+	struct defpager_store *store;
 	int ret;
 
-	/*
-	 * Of two who see the sum exceed the capacity one might have fitted in
-	 * without the other.  Both being refused at the edge of full is fine:
-	 * nothing says who comes first.
-	 */
-	if (reserved > atomic64_read(&store->capacity)) {
-		atomic64_sub(nr, &store->reserved);
-		return -ENOSPC;
+	if (!is_power_of_2(cluster) || cluster < PAGE_SIZE ||
+	    cluster > DEFPAGER_MAX_CLUSTER_SIZE)
+		return ERR_PTR(-EINVAL);
+	store = defpager_store_alloc(arg->name, arg->flags, arg->priority,
+				     cluster);
+	if (!store)
+		return ERR_PTR(-ENOMEM);
+	refcount_inc(&store->refs);
+	ret = defpager_store_publish(store);
+	if (ret) {
+		kfree(store);
+		return ERR_PTR(ret);
 	}
-	if (reserved + DEFPAGER_POPULATE_AHEAD / 2 <=
-	    atomic64_read(&store->populated))
-		return 0;
-	if (atomic64_read(&store->populated) ==
-	    atomic64_read(&store->capacity))
-		return 0;
-	ret = defpager_store_populate(store);
-	if (ret)
-		atomic64_sub(nr, &store->reserved);
-	return ret;
-}
-
-void defpager_store_unreserve(struct defpager_store *store, unsigned long nr)
-{
-	atomic64_sub(nr, &store->reserved);
-}
-
-/* A hint that a reservation would fail, for who can avoid work. */
-bool defpager_store_full(struct defpager_store *store)
-{
-	return atomic64_read(&store->reserved) >=
-	       atomic64_read(&store->capacity);
-}
-
-static struct defpager_segment *
-defpager_store_next(struct defpager_store *store,
-		    struct defpager_segment *segment)
-{
-	struct defpager_segment *next;
-
-	next = list_next_or_null_rcu(&store->segments, &segment->store_list,
-				     struct defpager_segment, store_list);
-	if (next)
-		return next;
-	return list_first_or_null_rcu(&store->segments,
-				      struct defpager_segment, store_list);
+	return store;
 }
 
 /*
- * A slot in a cluster that is free, on the segments in turn; when there is
- * none left, any free slot.
+ * An object wants to be confined to a store; its reference is what the caller
+ * has one of already.
  */
-static u64 defpager_slot_alloc_anew(struct defpager_store *store, pgoff_t index)
+int defpager_store_join(struct defpager_store *store)
 {
-	unsigned int offset = index & ((1U << store->cluster_shift) - 1);
-	struct defpager_segment *first, *segment;
-	u64 slot = DEFPAGER_NO_SLOT;
-	bool single = false;
+	int ret = 0;
 
-	first = rcu_dereference(store->next);
-	segment = first;
-	while (segment) {
-		if (single)
-			slot = defpager_slots_alloc_single(&segment->slots);
-		else
-			slot = defpager_slots_alloc_cluster(&segment->slots,
-							    offset);
-		if (slot != DEFPAGER_NO_SLOT) {
-			/* Two at once may skip one's turn: no harm. */
-			rcu_assign_pointer(store->next,
-				defpager_store_next(store, segment));
-			return segment->first_slot + slot;
-		}
-		segment = defpager_store_next(store, segment);
-		if (segment == first) {
-			if (single)
-				break;
-			single = true;
-		}
-	}
-	return DEFPAGER_NO_SLOT;
+	mutex_lock(&defpager_stores_lock);
+	if (store->deleted)
+		ret = -ENODEV;
+	else if (store->closing)
+		ret = -EBUSY;
+	else
+		atomic_inc(&store->nr_objects);
+	mutex_unlock(&defpager_stores_lock);
+	if (!ret)
+		refcount_inc(&store->refs);
+	return ret;
+}
+
+void defpager_store_leave(struct defpager_store *store)
+{
+	if (atomic_dec_and_test(&store->nr_objects))
+		wake_up_all(&store->wait);
+	defpager_store_put(store);
+}
+
+/*
+ * May something be added to the store?  It stays so while the caller holds
+ * defpager_segments_lock: who deletes it takes that lock afterwards.
+ */
+int defpager_store_usable(struct defpager_store *store)
+{
+	if (READ_ONCE(store->deleted))
+		return -ENODEV;
+	return READ_ONCE(store->closing) ? -EBUSY : 0;
 }
 
 /**
- * defpager_slot_alloc() - find a slot for a page that is going out
- * @store: the store its space is promised by
- * @index: page index in its object
- * @hint: the slot it had best have, DEFPAGER_NO_SLOT if it is all the same
+ * defpager_store_close() - begin to delete a store
+ * @store: the store
+ * @target: whether its objects have somewhere to go
  *
- * Context: any but interrupts; allocates no memory.
- * Return: a slot number.  DEFPAGER_NO_SLOT only if slots went bad meanwhile.
+ * Return: 0 if nothing can be added to it any more; -ENODEV, -EBUSY.
  */
-u64 defpager_slot_alloc(struct defpager_store *store, pgoff_t index, u64 hint)
+int defpager_store_close(struct defpager_store *store, bool target)
+{
+	int ret = 0;
+
+	mutex_lock(&defpager_stores_lock);
+	if (store->deleted)
+		ret = -ENODEV;
+	else if (store == defpager_default_store || store->closing ||
+		 (!target && atomic_read(&store->nr_objects)))
+		ret = -EBUSY;
+	else
+		WRITE_ONCE(store->closing, true);
+	mutex_unlock(&defpager_stores_lock);
+	return ret;
+}
+
+/* It could not be deleted. */
+void defpager_store_reopen(struct defpager_store *store)
+{
+	mutex_lock(&defpager_stores_lock);
+	WRITE_ONCE(store->closing, false);
+	mutex_unlock(&defpager_stores_lock);
+}
+
+/* It has neither objects nor segments. */
+void defpager_store_unlist(struct defpager_store *store)
+{
+	mutex_lock(&defpager_stores_lock);
+	WRITE_ONCE(store->deleted, true);
+	xa_erase(&defpager_stores, store->id);
+	mutex_unlock(&defpager_stores_lock);
+	/* For poll(). */
+	wake_up_all(&store->wait);
+	defpager_store_put(store);
+}
+
+/* --- what is told of them ------------------------------------------------ */
+
+static void defpager_store_sum_segments(struct defpager_store *store,
+					struct defpager_backing_store_info *info)
 {
 	struct defpager_segment *segment;
-	u64 slot = hint;
+	struct defpager_place *place;
 
-	rcu_read_lock();
-	segment = hint == DEFPAGER_NO_SLOT ? NULL : defpager_segment_of(hint);
-	/* A hint may point behind its segment's end, into another's. */
-	if (!segment || segment->store != store ||
-	    !defpager_slots_take(&segment->slots, hint - segment->first_slot))
-		slot = defpager_slot_alloc_anew(store, index);
-	rcu_read_unlock();
-	return slot;
+	list_for_each_entry_rcu(place, &store->stripe.places, list) {
+		segment = place->segment;
+		info->nr_segments++;
+		info->total_bytes += segment->slots.nr << PAGE_SHIFT;
+		info->used_bytes += READ_ONCE(segment->slots.used) << PAGE_SHIFT;
+		info->bad_bytes += READ_ONCE(segment->slots.bad) << PAGE_SHIFT;
+		info->pages_out += atomic64_read(&segment->pages_out);
+		info->pages_in += atomic64_read(&segment->pages_in);
+		info->write_errors += atomic64_read(&segment->write_errors);
+		info->read_errors += atomic64_read(&segment->read_errors);
+	}
 }
 
-void defpager_slot_free(u64 slot)
+/* All but what concerns the whole pager. */
+static void __defpager_store_info(struct defpager_store *store,
+				  struct defpager_backing_store_info *info)
 {
-	struct defpager_segment *segment = defpager_segment_of(slot);
-
-	defpager_slots_free(&segment->slots, slot - segment->first_slot);
-}
-
-/**
- * defpager_slot_retire() - never use a slot again, because writing it failed
- * @slot: a slot number, allocated
- *
- * The page keeps its reservation.  If that makes more reservations than there
- * are slots, some page finds no slot at page-out and stays in memory.
- */
-void defpager_slot_retire(u64 slot)
-{
-	struct defpager_segment *segment = defpager_segment_of(slot);
-	struct defpager_store *store = segment->store;
-
-	defpager_slots_retire(&segment->slots, slot - segment->first_slot);
-	atomic64_dec(&store->capacity);
-	atomic64_dec(&store->populated);
-	atomic64_inc(&store->bad);
+	memset(info, 0, sizeof(*info));
+	info->flags = store->flags;
+	info->id = store->id;
+	info->cluster_bytes = PAGE_SIZE << store->cluster_shift;
+	info->priority = store->priority;
+	strscpy_pad(info->name, store->name, sizeof(info->name));
+	info->nr_objects = atomic_read(&store->nr_objects);
+	defpager_store_sum_segments(store, info);
+	info->free_bytes = min(defpager_space_free(store) << PAGE_SHIFT,
+			       info->total_bytes - info->bad_bytes);
+	info->reserved_bytes = info->total_bytes - info->bad_bytes -
+			       info->free_bytes;
+	info->confined_bytes = max(atomic64_read(&store->promised), (s64)0) <<
+			       PAGE_SHIFT;
 }
 
 void defpager_store_info(struct defpager_store *store,
 			 struct defpager_backing_store_info *info)
 {
-	u64 bad = atomic64_read(&store->bad);
-	u64 capacity = atomic64_read(&store->capacity);
-	u64 reserved = atomic64_read(&store->reserved);
-	struct defpager_segment *segment;
-	u64 used = 0;
+	rcu_read_lock();
+	__defpager_store_info(store, info);
+	rcu_read_unlock();
+	info->pageout_calls = defpager_counter_sum(DEFPAGER_PAGEOUT_CALLS);
+	info->pagein_calls = defpager_counter_sum(DEFPAGER_PAGEIN_CALLS);
+	info->total_pages_in = defpager_counter_sum(DEFPAGER_PAGES_IN);
+	info->total_pages_out = defpager_counter_sum(DEFPAGER_PAGES_OUT);
+	info->pages_unavail = defpager_counter_sum(DEFPAGER_PAGES_UNAVAIL);
+	info->pages_init = defpager_counter_sum(DEFPAGER_PAGES_INIT);
+	info->pages_init_writes =
+		defpager_counter_sum(DEFPAGER_PAGES_INIT_WRITES);
+}
+
+/* The row of the first store with an id of @start or above. */
+bool defpager_store_row(u64 start, struct defpager_backing_store_info *row)
+{
+	struct defpager_store *store = NULL;
+	unsigned long id = start;
+
+	mutex_lock(&defpager_stores_lock);
+	if (start <= U32_MAX)
+		store = xa_find(&defpager_stores, &id, U32_MAX, XA_PRESENT);
+	if (store)
+		defpager_store_info(store, row);
+	mutex_unlock(&defpager_stores_lock);
+	return store;
+}
+
+/* Space and numbers of all stores together. */
+void defpager_stores_info(struct defpager_info *info)
+{
+	struct defpager_backing_store_info sum;
+	struct defpager_store *store;
+	unsigned long id;
 
 	rcu_read_lock();
-	list_for_each_entry_rcu(segment, &store->segments, store_list)
-		used += READ_ONCE(segment->slots.used);
+	xa_for_each(&defpager_stores, id, store) {
+		__defpager_store_info(store, &sum);
+		info->nr_stores++;
+		info->nr_segments += sum.nr_segments;
+		info->total_bytes += sum.total_bytes;
+		info->free_bytes += sum.free_bytes;
+		info->reserved_bytes += sum.reserved_bytes;
+		info->used_bytes += sum.used_bytes;
+		info->bad_bytes += sum.bad_bytes;
+	}
 	rcu_read_unlock();
+}
 
-	info->id = store->id;
-	info->nr_segments = READ_ONCE(store->nr_segments);
-	info->cluster_bytes = PAGE_SIZE << store->cluster_shift;
-	info->priority = store->priority;
-	info->total_bytes = (capacity + bad) << PAGE_SHIFT;
-	info->free_bytes = (capacity - min(reserved, capacity)) << PAGE_SHIFT;
-	info->reserved_bytes = reserved << PAGE_SHIFT;
-	info->used_bytes = used << PAGE_SHIFT;
-	info->bad_bytes = bad << PAGE_SHIFT;
-	strscpy_pad(info->name, store->name, sizeof(info->name));
+int __init defpager_stores_init(void)
+{
+	struct defpager_store *store;
+	int ret;
+
+	store = defpager_store_alloc(DEFPAGER_DEFAULT_STORE, 0, 0,
+				     DEFPAGER_DEFAULT_CLUSTER_SIZE);
+	if (!store)
+		return -ENOMEM;
+	ret = defpager_store_publish(store);
+	if (ret) {
+		kfree(store);
+		return ret;
+	}
+	defpager_default_store = store;
+	return 0;
+}
+
+/* There are no objects, descriptors and segments any more. */
+void defpager_stores_exit(void)
+{
+	struct defpager_store *store;
+	unsigned long id;
+
+	xa_for_each(&defpager_stores, id, store)
+		kfree(store);
+	xa_destroy(&defpager_stores);
+	/* Stores and tiers that were freed before. */
+	rcu_barrier();
 }

@@ -10,7 +10,7 @@
 
 #include "defpager.h"
 
-TRACE_EVENT(defpager_segment_add,
+DECLARE_EVENT_CLASS(defpager_segment,
 	TP_PROTO(struct defpager_segment *segment),
 	TP_ARGS(segment),
 	TP_STRUCT__entry(
@@ -28,6 +28,38 @@ TRACE_EVENT(defpager_segment_add,
 	TP_printk("segment=%llu dev=%d:%d offset=%llu pages=%llu",
 		  __entry->id, MAJOR(__entry->dev), MINOR(__entry->dev),
 		  __entry->offset, __entry->pages)
+);
+
+DEFINE_EVENT(defpager_segment, defpager_segment_add,
+	TP_PROTO(struct defpager_segment *segment),
+	TP_ARGS(segment)
+);
+
+DEFINE_EVENT(defpager_segment, defpager_segment_remove,
+	TP_PROTO(struct defpager_segment *segment),
+	TP_ARGS(segment)
+);
+
+/* Pages of one object that were moved away, the last one below @index. */
+TRACE_EVENT(defpager_drain,
+	TP_PROTO(struct defpager_object *object, struct defpager_store *store,
+		 pgoff_t index, u64 moved),
+	TP_ARGS(object, store, index, moved),
+	TP_STRUCT__entry(
+		__field(u32, object)
+		__field(u32, store)
+		__field(pgoff_t, index)
+		__field(u64, moved)
+	),
+	TP_fast_assign(
+		__entry->object = object->id;
+		__entry->store = store->id;
+		__entry->index = index;
+		__entry->moved = moved;
+	),
+	TP_printk("object=%u store=%u index=%lu moved=%llu",
+		  __entry->object, __entry->store, __entry->index,
+		  __entry->moved)
 );
 
 DECLARE_EVENT_CLASS(defpager_object,

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Space alerts: telling who waits that the free space of a store has fallen
+ * below a mark, or risen above another.
+ *
+ * Whoever takes space or gives it back, in a fault for instance, only sees to
+ * it that a work looks at all armed alerts a tick later; while none is armed
+ * they do not even that.
+ */
+#include <linux/kobject.h>
+#include <linux/workqueue.h>
+
+#include "defpager.h"
+
+/* Descriptors with an alert that is armed; and what is theirs in their port. */
+static DEFINE_MUTEX(defpager_alerts_lock);
+static LIST_HEAD(defpager_alerts);
+
+/* How many there are. */
+atomic_t defpager_alerts_armed = ATOMIC_INIT(0);
+
+static u64 defpager_alert_free(struct defpager_store *store)
+{
+	u64 free;
+
+	rcu_read_lock();
+	free = defpager_space_free(store);
+	rcu_read_unlock();
+	return free;
+}
+
+/* Without a daemon for them uevents go nowhere, and that is all right. */
+static void defpager_alert_broadcast(struct defpager_store *store,
+				     const char *what, u64 free)
+{
+	char alert[32], name[16 + DEFPAGER_NAME_SIZE], bytes[48];
+	char *env[] = { alert, name, bytes, NULL };
+
+	snprintf(alert, sizeof(alert), "DEFPAGER_ALERT=%s", what);
+	snprintf(name, sizeof(name), "DEFPAGER_STORE=%s", store->name);
+	snprintf(bytes, sizeof(bytes), "DEFPAGER_FREE_BYTES=%llu",
+		 free << PAGE_SHIFT);
+	kobject_uevent_env(defpager_kobj(), KOBJ_CHANGE, env);
+}
+
+static void defpager_alert_fire(struct defpager_store_port *port, u32 event,
+				u64 free)
+{
+	port->fired |= event;
+	port->armed &= ~event;
+	wake_up_all(&port->store->wait);
+	defpager_alert_broadcast(port->store, event == DEFPAGER_ALERT_LOW ?
+				 "low" : "high", free);
+}
+
+static void defpager_alert_disarm(struct defpager_store_port *port)
+{
+	if (list_empty(&port->alert))
+		return;
+	list_del_init(&port->alert);
+	atomic_dec(&defpager_alerts_armed);
+}
+
+static void defpager_alert_look(struct defpager_store_port *port)
+{
+	u64 free = defpager_alert_free(port->store);
+
+	lockdep_assert_held(&defpager_alerts_lock);
+	if (free < port->low) {
+		port->was_low = true;
+		if (port->armed & DEFPAGER_ALERT_LOW)
+			defpager_alert_fire(port, DEFPAGER_ALERT_LOW, free);
+	} else if (free >= port->high && port->was_low) {
+		port->was_low = false;
+		if (port->armed & DEFPAGER_ALERT_HIGH)
+			defpager_alert_fire(port, DEFPAGER_ALERT_HIGH, free);
+	}
+	if (!port->armed)
+		defpager_alert_disarm(port);
+}
+
+static void defpager_alert_work_fn(struct work_struct *work)
+{
+	struct defpager_store_port *port, *next;
+
+	mutex_lock(&defpager_alerts_lock);
+	list_for_each_entry_safe(port, next, &defpager_alerts, alert)
+		defpager_alert_look(port);
+	mutex_unlock(&defpager_alerts_lock);
+}
+
+static DECLARE_DELAYED_WORK(defpager_alert_work, defpager_alert_work_fn);
+
+/* Context: any but interrupts. */
+void defpager_alert_look_later(void)
+{
+	if (!delayed_work_pending(&defpager_alert_work))
+		schedule_delayed_work(&defpager_alert_work, 1);
+}
+
+/**
+ * defpager_alert() - arm the alert of a descriptor, and take what has fired
+ * @port: the descriptor
+ * @arg: the request, checked
+ */
+void defpager_alert(struct defpager_store_port *port,
+		    struct defpager_backing_store_alert *arg)
+{
+	mutex_lock(&defpager_alerts_lock);
+	defpager_alert_disarm(port);
+	arg->fired = port->fired;
+	port->fired = 0;
+	/* Marks in part of a page: free space comes in whole ones. */
+	port->low = DIV_ROUND_UP_ULL(arg->low_bytes, PAGE_SIZE);
+	port->high = DIV_ROUND_UP_ULL(arg->high_bytes, PAGE_SIZE);
+	port->armed = arg->flags;
+	arg->free_bytes = defpager_alert_free(port->store) << PAGE_SHIFT;
+	if (port->armed) {
+		list_add_tail(&port->alert, &defpager_alerts);
+		/* The count before the look: later changes are not missed. */
+		atomic_inc(&defpager_alerts_armed);
+		smp_mb__after_atomic(); /* see above */
+		defpager_alert_look(port);
+	}
+	mutex_unlock(&defpager_alerts_lock);
+}
+
+bool defpager_alert_fired(struct defpager_store_port *port)
+{
+	return READ_ONCE(port->fired);
+}
+
+void defpager_alert_init(struct defpager_store_port *port)
+{
+	INIT_LIST_HEAD(&port->alert);
+}
+
+/* The descriptor is gone. */
+void defpager_alert_exit(struct defpager_store_port *port)
+{
+	mutex_lock(&defpager_alerts_lock);
+	defpager_alert_disarm(port);
+	mutex_unlock(&defpager_alerts_lock);
+}
+
+/* No descriptor is left. */
+void defpager_alerts_exit(void)
+{
+	cancel_delayed_work_sync(&defpager_alert_work);
+}

@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Draining: taking the pages away from segments that are to be removed.
+ *
+ * Nothing tells which page a slot belongs to.  So all maps are looked through
+ * for slots of the store that are to be given up: those of closed segments, and
+ * stale ones, of objects that have got another home.  Each such page is brought
+ * into memory, marked dirty and taken its slot; then it is asked to be written,
+ * which gives it a slot elsewhere.  This needs no more than the lock of the
+ * page's folio, so that everything else goes on, and whenever it ends, each
+ * page is in memory or has a slot.
+ *
+ * Since closed segments give out no slots, one pass is all that is needed,
+ * except for pages that were on their way while it came by.
+ */
+#include <linux/file.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+
+#include "defpager.h"
+#include "trace.h"
+
+/* Pages moved together; see also DEFPAGER_BATCH. */
+#define DEFPAGER_DRAIN_RUN	64
+
+struct defpager_drain {
+	struct defpager_store_port *port;
+	struct defpager_store *store;
+	struct defpager_segment *segment; /* or NULL: all of the store */
+	unsigned int closed;		/* @port's, at the beginning */
+	u64 moved;			/* pages */
+	u64 error_object;		/* id */
+	u64 error_offset;		/* bytes */
+};
+
+static void defpager_drain_begin(struct defpager_drain *drain,
+				 struct defpager_store_port *port)
+{
+	*drain = (struct defpager_drain) {
+		.port = port,
+		.store = port->store,
+		.closed = READ_ONCE(port->closed),
+	};
+}
+
+/*
+ * Has the descriptor been closed by the process that is waiting here?  Others
+ * may close their duplicates, e.g. children by exiting.
+ */
+static bool defpager_drain_closed(struct defpager_drain *drain)
+{
+	if (READ_ONCE(drain->port->closed) == drain->closed)
+		return false;
+	smp_rmb(); /* pairs with defpager_store_flush() */
+	return READ_ONCE(drain->port->closed_by) == (fl_owner_t)current->files;
+}
+
+static bool defpager_drain_interrupted(struct defpager_drain *drain)
+{
+	return signal_pending(current) || defpager_drain_closed(drain);
+}
+
+/* Does a map entry have to change?  A hint, if it was read as one. */
+struct defpager_drain_of {
+	struct defpager_drain *drain;
+	struct defpager_object *object;
+};
+
+static bool defpager_drain_match(u64 entry, void *data)
+{
+	struct defpager_drain_of *of = data;
+	struct defpager_segment *segment;
+	bool match = false;
+
+	if (!defpager_entry_is_slot(entry))
+		return false;
+	rcu_read_lock();
+	segment = defpager_segment_of(entry);
+	if (segment && segment->store == of->drain->store)
+		match = READ_ONCE(segment->slots.closed) ||
+			(of->object->confined && segment->store !=
+			 rcu_access_pointer(of->object->store));
+	rcu_read_unlock();
+	return match;
+}
+
+/*
+ * Take its slot away from a page.  The folio is locked and uptodate.
+ * Return: whether it had one that was to be given up.
+ */
+static bool defpager_drain_folio(struct defpager_drain_of *of,
+				 struct folio *folio)
+{
+	struct defpager_object *object = of->object;
+	u64 entry;
+
+	/* Until it ends, a write may give the page another slot. */
+	folio_wait_writeback(folio);
+	entry = defpager_map_get(&object->map, folio->index);
+	if (!defpager_drain_match(entry, of))
+		return false;
+	/* Memory has the only copy now: say so before that is true. */
+	folio_set_checked(folio);
+	defpager_map_set(&object->map, folio->index, DEFPAGER_ENTRY_RESERVED);
+	defpager_slot_free(object, entry);
+	defpager_pageout_ask(object, folio);
+	return true;
+}
+
+static int defpager_drain_page(struct defpager_drain_of *of, pgoff_t index)
+{
+	struct defpager_object *object = of->object;
+	struct address_space *mapping = object->inode.i_mapping;
+	struct folio *folio;
+
+	if (!defpager_drain_match(defpager_map_get(&object->map, index), of))
+		return 0;
+	folio = defpager_get_folio(object, index, mapping_gfp_mask(mapping),
+				   false);
+	if (IS_ERR(folio)) {
+		of->drain->error_object = object->id;
+		of->drain->error_offset = (u64)index << PAGE_SHIFT;
+		return PTR_ERR(folio);
+	}
+	if (defpager_drain_folio(of, folio))
+		of->drain->moved++;
+	folio_unlock(folio);
+	folio_put(folio);
+	return 0;
+}
+
+/* Pages from @index on that are to be moved, up to a run. */
+static unsigned int defpager_drain_run(struct defpager_drain_of *of,
+				       pgoff_t index)
+{
+	unsigned int nr = 1;
+
+	while (nr < DEFPAGER_DRAIN_RUN &&
+	       defpager_drain_match(defpager_map_get(&of->object->map,
+						     index + nr), of))
+		nr++;
+	return nr;
+}
+
+static int defpager_drain_pages(struct defpager_drain_of *of, pgoff_t index,
+				unsigned int nr)
+{
+	struct defpager_object *object = of->object;
+	struct address_space *mapping = object->inode.i_mapping;
+	u64 moved = of->drain->moved;
+	int ret = 0;
+
+	defpager_read_range(object, index, nr);
+	/* Keeps truncation out, so that what matches is within the size. */
+	filemap_invalidate_lock_shared(mapping);
+	while (!ret && nr--)
+		ret = defpager_drain_page(of, index++);
+	filemap_invalidate_unlock_shared(mapping);
+	trace_defpager_drain(object, of->drain->store, index,
+			     of->drain->moved - moved);
+	defpager_pageout_kick(object);
+	return ret;
+}
+
+static int defpager_drain_object(struct defpager_drain *drain,
+				 struct defpager_object *object)
+{
+	struct defpager_drain_of of = { .drain = drain, .object = object };
+	pgoff_t index = 0;
+	unsigned int nr;
+	int ret;
+
+	while (true) {
+		if (defpager_drain_interrupted(drain))
+			return -EINTR;
+		index = defpager_map_find(&object->map, index,
+					  defpager_drain_match, &of);
+		if (index == ULONG_MAX)
+			return 0;
+		nr = defpager_drain_run(&of, index);
+		ret = defpager_drain_pages(&of, index, nr);
+		if (ret)
+			return ret;
+		index += nr;
+		/* Writing has to keep up: what is read takes memory. */
+		defpager_pageout_keep_up(object);
+	}
+}
+
+/* Go once through all objects. */
+static int defpager_drain_pass(struct defpager_drain *drain)
+{
+	struct defpager_object *object;
+	u64 id = 0;
+	int ret = 0;
+
+	while (!ret) {
+		object = defpager_object_get_next(id);
+		if (!object)
+			break;
+		id = (u64)object->id + 1;
+		ret = defpager_drain_object(drain, object);
+		defpager_object_put(object);
+	}
+	return ret;
+}
+
+static u64 defpager_drain_left(struct defpager_drain *drain)
+{
+	struct defpager_backing_store_info info;
+
+	if (drain->segment)
+		return READ_ONCE(drain->segment->slots.used);
+	defpager_store_info(drain->store, &info);
+	return info.used_bytes;
+}
+
+/* Until nothing is left on the closed segments. */
+static int defpager_drain(struct defpager_drain *drain)
+{
+	int ret = defpager_drain_pass(drain);
+
+	while (!ret && defpager_drain_left(drain)) {
+		/* On its way, or of an object that is: wait, and look again. */
+		wait_event_interruptible_timeout(drain->store->wait,
+				!defpager_drain_left(drain) ||
+				defpager_drain_closed(drain), HZ / 10);
+		ret = defpager_drain_pass(drain);
+	}
+	return ret;
+}
+
+/* --- other homes ---------------------------------------------------------- */
+
+static int defpager_rehome_one(struct defpager_object *object,
+			       struct defpager_store *from,
+			       struct defpager_store *to)
+{
+	int ret;
+
+	if (rcu_access_pointer(object->store) != from)
+		return 0;
+	ret = defpager_store_join(to);
+	if (ret)
+		return ret;
+	ret = defpager_rehome(object, from, to);
+	if (ret)
+		defpager_store_leave(to);
+	return ret == -EAGAIN ? 0 : ret;
+}
+
+/*
+ * Give all objects confined to one store another one for their home, and have
+ * their pages follow: stale slots count as promised where they are.
+ */
+static int defpager_rehome_all(struct defpager_drain *drain,
+			       struct defpager_store *to)
+{
+	struct defpager_object *object;
+	u64 id = 0;
+	int ret = 0;
+
+	while (!ret) {
+		object = defpager_object_get_next(id);
+		if (!object)
+			break;
+		id = (u64)object->id + 1;
+		ret = defpager_rehome_one(object, drain->store, to);
+		defpager_object_put(object);
+		if (!ret && defpager_drain_interrupted(drain))
+			ret = -EINTR;
+	}
+	return ret ? ret : defpager_drain_pass(drain);
+}
+
+/* --- the requests --------------------------------------------------------- */
+
+static int __defpager_segment_drain(struct defpager_drain *drain,
+				    struct defpager_segment *segment)
+{
+	int ret;
+
+	drain->segment = segment;
+	ret = defpager_drain(drain);
+	if (ret)
+		defpager_segment_reopen(segment);
+	else
+		defpager_segment_remove(segment);
+	return ret;
+}
+
+/**
+ * defpager_segment_drain() - remove a segment from a store
+ * @port: a descriptor of the store
+ * @target: where confined objects are to move, or NULL
+ * @arg: the request, checked; its output fields are set
+ *
+ * Return: 0 or a negative errno, see &struct defpager_segment_remove.
+ */
+int defpager_segment_drain(struct defpager_store_port *port,
+			   struct defpager_store *target,
+			   struct defpager_segment_remove *arg)
+{
+	struct defpager_segment *segment;
+	struct defpager_drain drain;
+	int ret = 0;
+
+	defpager_drain_begin(&drain, port);
+	if (target) {
+		ret = defpager_segment_check(port->store, arg->id);
+		if (!ret)
+			ret = defpager_space_check_rehome(port->store, target,
+							  0);
+		if (!ret)
+			ret = defpager_rehome_all(&drain, target);
+	}
+	if (!ret) {
+		segment = defpager_segment_close(port->store, arg->id, target);
+		ret = IS_ERR(segment) ? PTR_ERR(segment) :
+		      __defpager_segment_drain(&drain, segment);
+	}
+	arg->moved_bytes = drain.moved << PAGE_SHIFT;
+	arg->error_object = drain.error_object;
+	arg->error_offset = drain.error_offset;
+	return ret;
+}
+
+static int defpager_store_drain(struct defpager_drain *drain)
+{
+	struct defpager_store *store = drain->store;
+	int ret;
+
+	ret = defpager_segments_close(store);
+	if (ret)
+		return ret;
+	ret = defpager_drain(drain);
+	/* Objects that are going have no slots any more, but a home. */
+	if (!ret)
+		ret = wait_event_interruptible(store->wait,
+					!atomic_read(&store->nr_objects) ||
+					defpager_drain_closed(drain));
+	if (!ret && !atomic_read(&store->nr_objects)) {
+		defpager_segments_remove(store);
+		return 0;
+	}
+	defpager_segments_reopen(store);
+	return ret && ret != -ERESTARTSYS ? ret : -EINTR;
+}
+
+/**
+ * defpager_store_delete() - drain and delete a store
+ * @port: a descriptor of the store
+ * @target: where confined objects are to move, or NULL
+ * @arg: the request, checked; its output fields are set
+ *
+ * Return: 0 or a negative errno, see &struct defpager_backing_store_delete.
+ */
+int defpager_store_delete(struct defpager_store_port *port,
+			  struct defpager_store *target,
+			  struct defpager_backing_store_delete *arg)
+{
+	struct defpager_store *store = port->store;
+	struct defpager_backing_store_info info;
+	struct defpager_drain drain;
+	int ret;
+
+	ret = defpager_store_close(store, target);
+	if (ret)
+		return ret;
+	defpager_drain_begin(&drain, port);
+	if (target) {
+		defpager_store_info(store, &info);
+		ret = defpager_space_check_rehome(store, target,
+				(info.total_bytes - info.bad_bytes) >>
+				PAGE_SHIFT);
+		if (!ret)
+			ret = defpager_rehome_all(&drain, target);
+	}
+	if (!ret)
+		ret = defpager_store_drain(&drain);
+	if (ret)
+		defpager_store_reopen(store);
+	else
+		defpager_store_unlist(store);
+	arg->error_object = drain.error_object;
+	arg->error_offset = drain.error_offset;
+	return ret;
+}

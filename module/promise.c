@@ -1,0 +1,482 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Promises of space: who may fill how many slots.
+ *
+ * A page has a slot promised before it enters the page cache.  Therefore
+ * page-out always finds one, and the only one who is ever told that a store is
+ * full is who touches a page for the first time.
+ *
+ * An object confined to a store is promised slots by that store, its home.
+ * Objects of the pager, the pool, are promised slots by all stores together
+ * that are not exclusive; in which of them a page finds its slot turns out at
+ * page-out.  With the slots that a store's open segments have a bitmap for, bad
+ * ones excluded, as its capacity:
+ *
+ *	store->free = capacity - promised - slots that the pool uses there
+ *	pool free   = sum of (capacity - promised) - promised to the pool
+ *
+ * where the sum is of all stores not exclusive.  Neither may become negative
+ * by a promise.  Then page-out of a confined page finds a slot in its home,
+ * because the pool leaves as many alone as are promised; and page-out of a
+ * page of the pool finds a store whose free is positive, takes one from it,
+ * and so a slot there.  Both are single atomic variables: no lock is shared by
+ * those who touch pages.
+ *
+ * Slots get their bitmap, and with it become capacity, when those there are
+ * have all been promised.  So nothing needs memory at page-out.
+ *
+ * When an object moves to another home, it is promised all of its pages there
+ * at once.  A slot it still has in the old one, a stale slot, keeps a promise
+ * of the old home, which is given back when the slot is freed.
+ *
+ * When a slot goes bad, or a segment is closed to be removed, capacity shrinks.
+ * Closing makes sure that nothing gets negative.  Bad slots cannot: then some
+ * page finds no slot at page-out and stays in memory, and nothing is promised
+ * until it is covered.
+ */
+#include <linux/rculist.h>
+
+#include "defpager.h"
+
+/* Segments given one more chunk of bitmaps at a time. */
+#define DEFPAGER_POPULATE_ROUND	64
+
+/* Who gives slots their bitmaps, or closes a segment. */
+DEFINE_MUTEX(defpager_populate_lock);
+
+/* See the top of this file; and slots of its stores that have no bitmap. */
+static atomic64_t defpager_pool_free = ATOMIC64_INIT(0);
+static atomic64_t defpager_pool_unpopulated = ATOMIC64_INIT(0);
+
+static bool defpager_take(atomic64_t *free, s64 nr)
+{
+	s64 old = atomic64_read(free);
+
+	do {
+		if (old < nr)
+			return false;
+	} while (!atomic64_try_cmpxchg(free, &old, old - nr));
+	return true;
+}
+
+/**
+ * defpager_take_space() - take slots that are promised to nobody
+ * @store: a store, or NULL for the pool
+ * @nr: how many
+ *
+ * Return: whether there were so many.
+ */
+bool defpager_take_space(struct defpager_store *store, u64 nr)
+{
+	if (!store)
+		return defpager_take(&defpager_pool_free, nr);
+	if (!defpager_take(&store->free, nr))
+		return false;
+	if (defpager_store_exclusive(store) ||
+	    defpager_take(&defpager_pool_free, nr))
+		return true;
+	atomic64_add(nr, &store->free);
+	return false;
+}
+
+void defpager_give_space(struct defpager_store *store, u64 nr)
+{
+	if (store)
+		atomic64_add(nr, &store->free);
+	if (!store || !defpager_store_exclusive(store))
+		atomic64_add(nr, &defpager_pool_free);
+	defpager_alert_check();
+}
+
+static bool defpager_take_promise(struct defpager_store *store, u64 nr)
+{
+	bool taken = defpager_take_space(store, nr);
+
+	if (taken && store)
+		atomic64_add(nr, &store->promised);
+	return taken;
+}
+
+static void defpager_give_promise(struct defpager_store *store, u64 nr)
+{
+	if (store)
+		atomic64_sub(nr, &store->promised);
+	defpager_give_space(store, nr);
+}
+
+/* The capacity of a store has changed by @nr, @pooled of it used by the pool. */
+static void defpager_account(struct defpager_store *store, s64 nr, s64 pooled,
+			     s64 unpopulated)
+{
+	atomic64_add(nr - pooled, &store->free);
+	atomic64_add(unpopulated, &store->unpopulated);
+	if (!defpager_store_exclusive(store)) {
+		atomic64_add(nr, &defpager_pool_free);
+		atomic64_add(unpopulated, &defpager_pool_unpopulated);
+	}
+	defpager_alert_check();
+}
+
+static s64 defpager_populate_segment(struct defpager_segment *segment)
+{
+	s64 nr = defpager_slots_populate(&segment->slots);
+
+	if (nr > 0)
+		defpager_account(segment->store, nr, 0, -nr);
+	return nr;
+}
+
+/* An open segment that has slots without a bitmap: that with fewest bitmaps. */
+static struct defpager_segment *
+defpager_unpopulated(struct defpager_stripe *stripe)
+{
+	struct defpager_segment *best = NULL;
+	struct defpager_place *place;
+
+	list_for_each_entry_rcu(place, &stripe->places, list) {
+		struct defpager_slots *slots = &place->segment->slots;
+
+		if (slots->closed || slots->populated_chunks == slots->nr_chunks)
+			continue;
+		if (!best ||
+		    slots->populated_chunks < best->slots.populated_chunks)
+			best = place->segment;
+	}
+	return best;
+}
+
+/* As above, in a store or in the highest tier of the pool that has any. */
+static struct defpager_segment *
+defpager_unpopulated_of(struct defpager_store *store)
+{
+	struct defpager_segment *segment = NULL;
+	struct defpager_tier *tier;
+
+	rcu_read_lock();
+	if (store) {
+		segment = defpager_unpopulated(&store->stripe);
+	} else {
+		list_for_each_entry_rcu(tier, &defpager_tiers, list) {
+			segment = defpager_unpopulated(&tier->stripe);
+			if (segment)
+				break;
+		}
+	}
+	rcu_read_unlock();
+	/* It is not closed, and so not removed, without the lock we hold. */
+	return segment;
+}
+
+/*
+ * Give a chunk of bitmaps to all segments of a stripe that have equally few,
+ * so that they go on being used in turn.
+ * Return: how many slots, 0 if there are no more, or -ENOMEM.
+ */
+static s64 defpager_populate(struct defpager_store *store)
+{
+	struct defpager_segment *segment = defpager_unpopulated_of(store);
+	u32 chunks, nr = 0;
+	s64 ret, sum = 0;
+
+	lockdep_assert_held(&defpager_populate_lock);
+	if (!segment)
+		return 0;
+	chunks = segment->slots.populated_chunks;
+	do {
+		ret = defpager_populate_segment(segment);
+		if (ret < 0)
+			return sum ? sum : ret;
+		sum += ret;
+		segment = defpager_unpopulated_of(store);
+	} while (segment && segment->slots.populated_chunks == chunks &&
+		 ++nr < DEFPAGER_POPULATE_ROUND);
+	return sum;
+}
+
+/* More bitmaps where it is them that a promise of @nr slots lacks. */
+static int defpager_populate_for(struct defpager_store *store, s64 nr)
+{
+	s64 ret = 0;
+
+	if (store && atomic64_read(&store->free) < nr)
+		ret = defpager_populate(store);
+	else if (!store || !defpager_store_exclusive(store))
+		ret = defpager_populate(NULL);
+	if (ret > 0)
+		return 0;
+	return ret ? ret : -ENOSPC;
+}
+
+static struct defpager_store *defpager_home(struct defpager_object *object)
+{
+	return rcu_dereference_protected(object->store,
+				lockdep_is_held(&object->promise_lock));
+}
+
+static bool defpager_promise_fast(struct defpager_object *object, u64 nr)
+{
+	bool taken;
+
+	/* The home stays the same while it makes the promise. */
+	spin_lock(&object->promise_lock);
+	taken = defpager_take_promise(defpager_home(object), nr);
+	if (taken)
+		object->promised += nr;
+	spin_unlock(&object->promise_lock);
+	return taken;
+}
+
+static int defpager_promise_slow(struct defpager_object *object, u64 nr)
+{
+	struct defpager_store *store;
+	int ret = 0;
+
+	mutex_lock(&defpager_populate_lock);
+	while (!ret && !defpager_promise_fast(object, nr)) {
+		/* Homes change with this lock held only. */
+		store = rcu_dereference_protected(object->store,
+				lockdep_is_held(&defpager_populate_lock));
+		ret = defpager_populate_for(store, nr);
+	}
+	mutex_unlock(&defpager_populate_lock);
+	return ret;
+}
+
+/**
+ * defpager_promise() - promise space for pages of an object
+ * @object: the object
+ * @nr: how many
+ *
+ * Context: sleeps; may be called with a folio locked.
+ * Return: 0; -ENOSPC if there is no room; -ENOMEM.
+ */
+int defpager_promise(struct defpager_object *object, u64 nr)
+{
+	int ret = 0;
+
+	if (!defpager_promise_fast(object, nr))
+		ret = defpager_promise_slow(object, nr);
+	defpager_alert_check();
+	return ret;
+}
+
+/* Take back what an object was promised and has no use for. */
+void defpager_unpromise(struct defpager_object *object, u64 nr)
+{
+	spin_lock(&object->promise_lock);
+	object->promised -= nr;
+	defpager_give_promise(defpager_home(object), nr);
+	spin_unlock(&object->promise_lock);
+}
+
+static bool defpager_none_left(atomic64_t *free, atomic64_t *unpopulated)
+{
+	return atomic64_read(free) <= 0 && !atomic64_read(unpopulated);
+}
+
+/* A hint that a promise would fail, for who can avoid work. */
+bool defpager_promise_hopeless(struct defpager_object *object)
+{
+	struct defpager_store *store;
+	bool none = false;
+
+	rcu_read_lock();
+	store = rcu_dereference(object->store);
+	if (store)
+		none = defpager_none_left(&store->free, &store->unpopulated);
+	if (!none && (!store || !defpager_store_exclusive(store)))
+		none = defpager_none_left(&defpager_pool_free,
+					  &defpager_pool_unpopulated);
+	rcu_read_unlock();
+	return none;
+}
+
+/**
+ * defpager_rehome() - give a confined object another home
+ * @object: the object, of which the caller has a reference
+ * @from: the home it has, if it has not changed
+ * @to: the store; the object takes over what defpager_store_join() gave
+ *
+ * Return: 0, and the object has left @from; -EAGAIN if that was not its home;
+ *	-ENOSPC if @to has no room; -ENOMEM.
+ */
+int defpager_rehome(struct defpager_object *object, struct defpager_store *from,
+		    struct defpager_store *to)
+{
+	bool moved = false;
+	int ret = 0;
+	u64 nr;
+
+	mutex_lock(&defpager_populate_lock);
+	while (!ret && !moved) {
+		spin_lock(&object->promise_lock);
+		nr = object->promised;
+		if (defpager_home(object) != from) {
+			ret = -EAGAIN;
+		} else if (defpager_take_promise(to, nr)) {
+			rcu_assign_pointer(object->store, to);
+			/* The slots it has there become stale. */
+			defpager_give_promise(from, nr - object->home_slots);
+			object->home_slots = 0;
+			moved = true;
+		}
+		spin_unlock(&object->promise_lock);
+		if (!ret && !moved)
+			ret = defpager_populate_for(to, nr);
+	}
+	mutex_unlock(&defpager_populate_lock);
+	if (moved)
+		defpager_store_leave(from);
+	return ret;
+}
+
+/* A stale slot was freed, or is in no use any more. */
+void defpager_unpromise_stale(struct defpager_store *store)
+{
+	defpager_give_promise(store, 1);
+}
+
+/* A slot became bad: @pooled if the pool used it, else who was promised it. */
+void defpager_lose_slot(struct defpager_store *store, bool pooled)
+{
+	defpager_account(store, -1, -pooled, 0);
+}
+
+/**
+ * defpager_space_add() - make the slots of a new segment available
+ * @segment: the segment, in its stripes already
+ *
+ * Context: sleeps.
+ * Return: 0 or -ENOMEM.
+ */
+int defpager_space_add(struct defpager_segment *segment)
+{
+	s64 ret;
+
+	mutex_lock(&defpager_populate_lock);
+	defpager_account(segment->store, 0, 0, segment->slots.nr);
+	/* Something of each at once: they are used in turn from the start. */
+	ret = defpager_populate_segment(segment);
+	if (ret < 0) {
+		segment->slots.closed = true;
+		defpager_account(segment->store, 0, 0, -segment->slots.nr);
+	}
+	mutex_unlock(&defpager_populate_lock);
+	return min(ret, (s64)0);
+}
+
+static void defpager_space_close(struct defpager_segment *segment, bool close)
+{
+	struct defpager_slots *slots = &segment->slots;
+	u64 pooled, good = defpager_slots_close(slots, close, &pooled);
+	s64 sign = close ? -1 : 1;
+
+	defpager_account(segment->store, sign * good, sign * pooled,
+			 sign * (s64)(slots->nr - slots->populated));
+}
+
+/* Give slots bitmaps until nothing is promised that there is not. */
+static int defpager_cover(struct defpager_store *store, bool gone)
+{
+	bool exclusive = defpager_store_exclusive(store);
+	int ret = 0;
+
+	while (!ret && !gone && atomic64_read(&store->free) < 0)
+		ret = defpager_populate_for(store, 0);
+	while (!ret && !exclusive && atomic64_read(&defpager_pool_free) < 0)
+		ret = defpager_populate_for(NULL, 0);
+	return ret;
+}
+
+/**
+ * defpager_space_withdraw() - close a segment, if nothing promised needs it
+ * @segment: an open segment
+ * @gone: its store is being deleted: that has promised nothing any more
+ *
+ * Context: sleeps.
+ * Return: 0; -ENOSPC; -ENOMEM.
+ */
+int defpager_space_withdraw(struct defpager_segment *segment, bool gone)
+{
+	int ret;
+
+	mutex_lock(&defpager_populate_lock);
+	defpager_space_close(segment, true);
+	ret = defpager_cover(segment->store, gone);
+	if (ret)
+		defpager_space_close(segment, false);
+	mutex_unlock(&defpager_populate_lock);
+	return ret;
+}
+
+/* Open a closed segment again. */
+void defpager_space_restore(struct defpager_segment *segment)
+{
+	mutex_lock(&defpager_populate_lock);
+	defpager_space_close(segment, false);
+	mutex_unlock(&defpager_populate_lock);
+}
+
+/**
+ * defpager_space_check_rehome() - would what one store promised fit elsewhere?
+ * @from: a store
+ * @to: where its objects are to move, not NULL
+ * @capacity: slots that @from is going to lose besides
+ *
+ * A check in advance: others may be quicker.
+ *
+ * Return: 0 or -ENOSPC.
+ */
+int defpager_space_check_rehome(struct defpager_store *from,
+				struct defpager_store *to, u64 capacity)
+{
+	s64 promised = atomic64_read(&from->promised);
+	s64 pool = atomic64_read(&defpager_pool_free) +
+		   atomic64_read(&defpager_pool_unpopulated);
+
+	if (atomic64_read(&to->free) + atomic64_read(&to->unpopulated) <
+	    promised)
+		return -ENOSPC;
+	if (!defpager_store_exclusive(from))
+		pool += promised - capacity;
+	if (!defpager_store_exclusive(to))
+		pool -= promised;
+	return pool < 0 ? -ENOSPC : 0;
+}
+
+/**
+ * defpager_space_free() - slots of each store that are promised to nobody
+ * @store: the store asked for
+ *
+ * What the pool was promised and has no slot yet is taken for used where it
+ * would go if it were paged out now.  So the sum of all stores is right.
+ *
+ * Context: RCU read lock held.
+ */
+u64 defpager_space_free(struct defpager_store *store)
+{
+	s64 free = atomic64_read(&store->free);
+	struct defpager_store *other;
+	s64 unlocated, above = 0;
+	unsigned long id;
+
+	if (!defpager_store_exclusive(store)) {
+		/* What stores have free that the pool does not: it may want it. */
+		unlocated = -atomic64_read(&defpager_pool_free);
+		xa_for_each(&defpager_stores, id, other) {
+			s64 nr = atomic64_read(&other->free);
+
+			if (defpager_store_exclusive(other))
+				continue;
+			unlocated += nr;
+			if (other->priority > store->priority ||
+			    (other->priority == store->priority &&
+			     other->id < store->id))
+				above += nr;
+		}
+		unlocated -= above;
+		free -= clamp(unlocated, (s64)0, max(free, (s64)0));
+	}
+	free += atomic64_read(&store->unpopulated);
+	return max(free, (s64)0);
+}

@@ -17,10 +17,17 @@
  * being read is locked; either keeps truncation, and so the end of its object,
  * away, and gives the right to change its map entry.  After that, neither
  * folio nor object may be looked at.
+ *
+ * So an object may be gone while the end of its last bio is still being
+ * handled, and nothing else keeps the module.  Hence bios are counted, and
+ * unloading waits for them; see defpager_bio_exit().
  */
 #include <linux/bio.h>
+#include <linux/completion.h>
 #include <linux/llist.h>
 #include <linux/pagemap.h>
+#include <linux/percpu-refcount.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 
 #include "defpager.h"
@@ -41,9 +48,23 @@ static struct bio_set defpager_bioset;
 static struct workqueue_struct *defpager_error_wq;
 static LLIST_HEAD(defpager_failed_bios);
 
+/* One reference for each bio, and one until the module is unloaded. */
+static struct percpu_ref defpager_bios;
+static DECLARE_COMPLETION(defpager_bios_gone);
+
 static struct defpager_bio *defpager_bio_of(struct bio *bio)
 {
 	return container_of(bio, struct defpager_bio, bio);
+}
+
+/*
+ * The last thing that is done for a bio.  From here on the module may be about
+ * to be unloaded: return, and neither sleep nor take a lock that may.
+ */
+static void defpager_bio_done(struct bio *bio)
+{
+	bio_put(bio);
+	percpu_ref_put(&defpager_bios);
 }
 
 /* One folio, and wait. */
@@ -135,9 +156,9 @@ static void defpager_bio_again(struct bio *bio)
 		slot += pages;
 		nr += pages;
 	}
-	bio_put(bio);
 	if (write)
 		defpager_writeback_progress(nr);
+	defpager_bio_done(bio);
 }
 
 static void defpager_error_work_fn(struct work_struct *work)
@@ -161,6 +182,13 @@ static void defpager_bio_landed(struct bio *bio)
 	atomic64_sub(dbio->pages, &dbio->segment->in_flight);
 }
 
+/* From here the bio, and its reference, belong to the worker. */
+static void defpager_bio_failed(struct bio *bio)
+{
+	llist_add(&defpager_bio_of(bio)->failed, &defpager_failed_bios);
+	queue_work(defpager_error_wq, &defpager_error_work);
+}
+
 static void defpager_write_end_io(struct bio *bio)
 {
 	struct folio_iter fi;
@@ -168,16 +196,15 @@ static void defpager_write_end_io(struct bio *bio)
 
 	defpager_bio_landed(bio);
 	if (bio->bi_status) {
-		llist_add(&defpager_bio_of(bio)->failed, &defpager_failed_bios);
-		queue_work(defpager_error_wq, &defpager_error_work);
+		defpager_bio_failed(bio);
 		return;
 	}
 	bio_for_each_folio_all(fi, bio) {
 		nr += fi.length >> PAGE_SHIFT;
 		defpager_writeback_end(fi.folio);
 	}
-	bio_put(bio);
 	defpager_writeback_progress(nr);
+	defpager_bio_done(bio);
 }
 
 static void defpager_read_end_io(struct bio *bio)
@@ -186,15 +213,14 @@ static void defpager_read_end_io(struct bio *bio)
 
 	defpager_bio_landed(bio);
 	if (bio->bi_status) {
-		llist_add(&defpager_bio_of(bio)->failed, &defpager_failed_bios);
-		queue_work(defpager_error_wq, &defpager_error_work);
+		defpager_bio_failed(bio);
 		return;
 	}
 	bio_for_each_folio_all(fi, bio) {
 		folio_mark_uptodate(fi.folio);
 		folio_unlock(fi.folio);
 	}
-	bio_put(bio);
+	defpager_bio_done(bio);
 }
 
 /* @expected: how many folios are likely to come, to size the bios. */
@@ -257,6 +283,7 @@ static void defpager_io_start(struct defpager_io *io, struct folio *folio,
 	/* From a mempool: waits for bios in flight if it must, never fails. */
 	bio = bio_alloc_bioset(segment->bdev, vecs, io->opf, GFP_NOIO,
 			       &defpager_bioset);
+	percpu_ref_get(&defpager_bios);
 	bio->bi_iter.bi_sector = defpager_segment_sector(segment, slot);
 	bio->bi_end_io = op_is_write(io->opf) ? defpager_write_end_io :
 						defpager_read_end_io;
@@ -302,26 +329,68 @@ int defpager_read_sync(struct folio *folio, u64 slot)
 	return 0;
 }
 
+static void defpager_bios_release(struct percpu_ref *ref)
+{
+	complete(&defpager_bios_gone);
+}
+
 int __init defpager_bio_init(void)
 {
 	int ret;
 
+	ret = percpu_ref_init(&defpager_bios, defpager_bios_release, 0,
+			      GFP_KERNEL);
+	if (ret)
+		return ret;
+	ret = -ENOMEM;
 	defpager_error_wq = alloc_workqueue("defpager_error",
 					    WQ_MEM_RECLAIM | WQ_UNBOUND, 1);
 	if (!defpager_error_wq)
-		return -ENOMEM;
+		goto err_bios;
 	ret = bioset_init(&defpager_bioset, BIO_POOL_SIZE,
 			  offsetof(struct defpager_bio, bio),
 			  BIOSET_NEED_BVECS);
 	if (ret)
-		destroy_workqueue(defpager_error_wq);
+		goto err_wq;
+	return 0;
+
+err_wq:
+	destroy_workqueue(defpager_error_wq);
+err_bios:
+	percpu_ref_exit(&defpager_bios);
 	return ret;
 }
 
+/*
+ * No folio is in flight, but the ends of bios may be being handled, which is
+ * to run this module's code.  Once all bios are gone, what is left of that is
+ * the way out of end_io: from the last percpu_ref_put(), or from queue_work(),
+ * if the error worker has taken the bio over.  Nothing there gives up the
+ * processor, all locks being raw ones.
+ *
+ * Who calls end_io is not ours to choose, and holds nothing for it: a driver
+ * may complete bios in a thread of its own (dm-crypt, loop), and closing the
+ * device or freezing its queue waits for requests, but not for what bio-based
+ * drivers do.  So wait for the way out itself, before anything is destroyed:
+ *
+ *  - In an interrupt, or with preemption disabled, it is over after a grace
+ *    period of RCU.
+ *  - In a thread it may be preempted, which RCU is content with.  It is over
+ *    when the thread gives up the processor by itself, and a grace period of
+ *    tasks RCU is for this to have happened to all threads.
+ *
+ * A kernel without tasks RCU, where the second is the same as the first, is one
+ * without preemption, or one that has neither ftrace, kprobes nor BPF.  There a
+ * thread is missed which is preempted at the very end and gets no processor
+ * for the length of a grace period.
+ */
 void defpager_bio_exit(void)
 {
-	/* No folio is in flight, but the last end_io may not have returned. */
+	percpu_ref_kill(&defpager_bios);
+	wait_for_completion(&defpager_bios_gone);
 	synchronize_rcu();
+	synchronize_rcu_tasks();
 	destroy_workqueue(defpager_error_wq);
 	bioset_exit(&defpager_bioset);
+	percpu_ref_exit(&defpager_bios);
 }

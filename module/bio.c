@@ -10,8 +10,8 @@
  *  - A page that cannot be written gets another slot, and the bad one is
  *    retired.  If a few others cannot be written either, it stays dirty in
  *    memory, where reclaim asks for it again some day.
- *  - A page that cannot be read is left not uptodate, and is an error for
- *    whoever wants it, each time.
+ *  - A page that cannot be read, or is not what was written, is left not
+ *    uptodate, and is an error for whoever wants it, each time.
  *
  * Until its I/O has ended, a folio being written has PG_writeback and one
  * being read is locked; either keeps truncation, and so the end of its object,
@@ -40,12 +40,16 @@ struct defpager_bio {
 	struct llist_node failed;
 	struct defpager_segment *segment;
 	u64 slot;			/* of the first folio */
+	pgoff_t index;			/* likewise */
+	unsigned long object;		/* likewise: inode number */
 	unsigned int pages;
+	struct work_struct unprotect;	/* of what was read */
 	struct bio bio;			/* last: its vectors follow */
 };
 
 static struct bio_set defpager_bioset;
 static struct workqueue_struct *defpager_error_wq;
+static struct workqueue_struct *defpager_unprotect_wq;
 static LLIST_HEAD(defpager_failed_bios);
 
 /* One reference for each bio, and one until the module is unloaded. */
@@ -67,28 +71,87 @@ static void defpager_bio_done(struct bio *bio)
 	percpu_ref_put(&defpager_bios);
 }
 
-/* One folio, and wait. */
-static int defpager_io_sync(struct folio *folio, u64 slot, blk_opf_t opf)
+/* The folio of a page that was written.  If that is a bounce page, it goes. */
+static struct folio *defpager_bio_folio(struct bio *bio, struct folio *folio)
 {
-	struct defpager_segment *segment = defpager_segment_of(slot);
+	struct page *page = folio_page(folio, 0);
+
+	if (!op_is_write(bio_op(bio)) ||
+	    !defpager_encrypts(defpager_bio_of(bio)->segment->store))
+		return folio;
+	folio = (struct folio *)page_private(page);
+	defpager_bounce_free(page);
+	return folio;
+}
+
+/* One page, and wait. */
+static int defpager_page_sync(struct defpager_segment *segment, u64 slot,
+			      struct page *page, blk_opf_t opf)
+{
 	struct bio_vec bvec;
 	struct bio bio;
 	int ret;
 
 	bio_init(&bio, segment->bdev, &bvec, 1, opf);
 	bio.bi_iter.bi_sector = defpager_segment_sector(segment, slot);
-	__bio_add_page(&bio, folio_page(folio, 0), folio_size(folio), 0);
+	__bio_add_page(&bio, page, PAGE_SIZE, 0);
 	ret = submit_bio_wait(&bio);
-	if (ret)
-		atomic64_inc(op_is_write(opf) ? &segment->write_errors :
-						&segment->read_errors);
-	if (ret)
-		pr_err_ratelimited("%pg: cannot %s sector %llu\n",
-				   segment->bdev,
-				   op_is_write(opf) ? "write" : "read",
-				   (u64)defpager_segment_sector(segment, slot));
 	bio_uninit(&bio);
 	return ret;
+}
+
+static int defpager_write_sync(struct folio *folio, u64 slot)
+{
+	struct defpager_segment *segment = defpager_segment_of(slot);
+	struct page *page;
+	int ret;
+
+	page = defpager_protect(segment->store, folio, GFP_NOIO);
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	ret = defpager_page_sync(segment, slot, page, REQ_OP_WRITE);
+	if (page != folio_page(folio, 0))
+		defpager_bounce_free(page);
+	if (ret) {
+		defpager_count(DEFPAGER_WRITE_ERRORS, 1);
+		atomic64_inc(&segment->write_errors);
+		pr_err_ratelimited("%pg: cannot write sector %llu\n",
+				   segment->bdev,
+				   (u64)defpager_segment_sector(segment, slot));
+	}
+	return ret;
+}
+
+static void defpager_read_error(struct defpager_segment *segment, u64 slot,
+				bool changed)
+{
+	defpager_count(DEFPAGER_READ_ERRORS, 1);
+	atomic64_inc(&segment->read_errors);
+	if (changed) {
+		defpager_count(DEFPAGER_CHECKSUM_ERRORS, 1);
+		atomic64_inc(&segment->checksum_errors);
+	}
+	pr_err_ratelimited("%pg: %s sector %llu\n", segment->bdev,
+			   changed ? "not what was written:" : "cannot read",
+			   (u64)defpager_segment_sector(segment, slot));
+}
+
+/* @folio is uptodate afterwards, or it is an error. */
+static int __defpager_read_sync(struct folio *folio, u64 slot)
+{
+	struct defpager_segment *segment = defpager_segment_of(slot);
+	int ret;
+
+	ret = defpager_page_sync(segment, slot, folio_page(folio, 0),
+				 REQ_OP_READ);
+	if (!ret && defpager_protects(segment->store))
+		ret = defpager_unprotect(segment->store, folio);
+	if (ret) {
+		defpager_read_error(segment, slot, ret == -EBADMSG);
+		return -EIO;
+	}
+	folio_mark_uptodate(folio);
+	return 0;
 }
 
 /*
@@ -105,8 +168,7 @@ static void defpager_write_again(struct folio *folio, u64 slot)
 	unsigned int i, nr = 0;
 
 	while (slot != DEFPAGER_NO_SLOT &&
-	       defpager_io_sync(folio, slot, REQ_OP_WRITE)) {
-		defpager_count(DEFPAGER_WRITE_ERRORS, 1);
+	       defpager_write_sync(folio, slot)) {
 		failed[nr++] = slot;
 		slot = nr == DEFPAGER_WRITE_TRIES ? DEFPAGER_NO_SLOT :
 		       defpager_slot_alloc(object, folio->index,
@@ -132,10 +194,7 @@ static void defpager_write_again(struct folio *folio, u64 slot)
 /* A folio whose read failed, still locked. */
 static void defpager_read_again(struct folio *folio, u64 slot)
 {
-	if (defpager_io_sync(folio, slot, REQ_OP_READ))
-		defpager_count(DEFPAGER_READ_ERRORS, 1);
-	else
-		folio_mark_uptodate(folio);
+	__defpager_read_sync(folio, slot);
 	folio_unlock(folio);
 }
 
@@ -150,7 +209,8 @@ static void defpager_bio_again(struct bio *bio)
 		unsigned long pages = fi.length >> PAGE_SHIFT;
 
 		if (write)
-			defpager_write_again(fi.folio, slot);
+			defpager_write_again(defpager_bio_folio(bio, fi.folio),
+					     slot);
 		else
 			defpager_read_again(fi.folio, slot);
 		slot += pages;
@@ -201,10 +261,32 @@ static void defpager_write_end_io(struct bio *bio)
 	}
 	bio_for_each_folio_all(fi, bio) {
 		nr += fi.length >> PAGE_SHIFT;
-		defpager_writeback_end(fi.folio);
+		defpager_writeback_end(defpager_bio_folio(bio, fi.folio));
 	}
 	defpager_writeback_progress(nr);
 	defpager_bio_done(bio);
+}
+
+/* Verify and decrypt, outside of interrupts, what was read. */
+static void defpager_unprotect_work(struct work_struct *work)
+{
+	struct defpager_bio *dbio = container_of(work, struct defpager_bio,
+						 unprotect);
+	struct defpager_store *store = dbio->segment->store;
+	u64 slot = dbio->slot;
+	struct folio_iter fi;
+
+	bio_for_each_folio_all(fi, &dbio->bio) {
+		/* Alone, once more: it may have been the path. */
+		if (defpager_unprotect(store, fi.folio)) {
+			defpager_read_again(fi.folio, slot);
+		} else {
+			folio_mark_uptodate(fi.folio);
+			folio_unlock(fi.folio);
+		}
+		slot++;
+	}
+	defpager_bio_done(&dbio->bio);
 }
 
 static void defpager_read_end_io(struct bio *bio)
@@ -214,6 +296,13 @@ static void defpager_read_end_io(struct bio *bio)
 	defpager_bio_landed(bio);
 	if (bio->bi_status) {
 		defpager_bio_failed(bio);
+		return;
+	}
+	if (defpager_protects(defpager_bio_of(bio)->segment->store)) {
+		INIT_WORK(&defpager_bio_of(bio)->unprotect,
+			  defpager_unprotect_work);
+		queue_work(defpager_unprotect_wq,
+			   &defpager_bio_of(bio)->unprotect);
 		return;
 	}
 	bio_for_each_folio_all(fi, bio) {
@@ -234,49 +323,45 @@ void defpager_io_submit(struct defpager_io *io)
 {
 	struct bio *bio = io->bio;
 	struct defpager_segment *segment = io->segment;
-	struct folio *first;
+	struct defpager_bio *dbio;
 	unsigned int pages;
-	u64 slot;
 
 	if (!bio)
 		return;
 	io->bio = NULL;
-	slot = defpager_bio_of(bio)->slot;
+	dbio = defpager_bio_of(bio);
 	pages = bio->bi_iter.bi_size >> PAGE_SHIFT;
-	first = page_folio(bio_first_page_all(bio));
+	dbio->pages = pages;
 	if (op_is_write(io->opf)) {
 		defpager_count(DEFPAGER_WRITES, 1);
 		defpager_count(DEFPAGER_PAGES_OUT, pages);
 		atomic64_add(pages, &segment->pages_out);
-		trace_defpager_pageout(first->mapping->host->i_ino,
-				       first->index, pages, segment, slot);
+		trace_defpager_pageout(dbio->object, dbio->index, pages,
+				       segment, dbio->slot);
 	} else {
 		defpager_count(DEFPAGER_READS, 1);
 		defpager_count(DEFPAGER_PAGES_IN, pages);
 		atomic64_add(pages, &segment->pages_in);
-		trace_defpager_pagein(first->mapping->host->i_ino,
-				      first->index, pages, segment, slot);
+		trace_defpager_pagein(dbio->object, dbio->index, pages,
+				      segment, dbio->slot);
 	}
-	defpager_bio_of(bio)->segment = segment;
-	defpager_bio_of(bio)->pages = pages;
 	atomic64_add(pages, &segment->in_flight);
 	submit_bio(bio);
 }
 
-static bool defpager_io_append(struct defpager_io *io, struct folio *folio,
-			       u64 slot)
+static bool defpager_io_append(struct defpager_io *io,
+			       struct defpager_segment *segment,
+			       struct page *page, u64 slot)
 {
-	if (!io->bio || slot != io->next_slot ||
-	    defpager_segment_of(slot) != io->segment)
+	if (!io->bio || slot != io->next_slot || segment != io->segment)
 		return false;
-	return bio_add_page(io->bio, folio_page(folio, 0), folio_size(folio),
-			    0) == folio_size(folio);
+	return bio_add_page(io->bio, page, PAGE_SIZE, 0) == PAGE_SIZE;
 }
 
-static void defpager_io_start(struct defpager_io *io, struct folio *folio,
-			      u64 slot)
+static void defpager_io_start(struct defpager_io *io,
+			      struct defpager_segment *segment,
+			      struct page *page, u64 slot)
 {
-	struct defpager_segment *segment = defpager_segment_of(slot);
 	unsigned short vecs = clamp(io->expected, 1U, (unsigned int)BIO_MAX_VECS);
 	struct bio *bio;
 
@@ -287,16 +372,42 @@ static void defpager_io_start(struct defpager_io *io, struct folio *folio,
 	bio->bi_iter.bi_sector = defpager_segment_sector(segment, slot);
 	bio->bi_end_io = op_is_write(io->opf) ? defpager_write_end_io :
 						defpager_read_end_io;
-	__bio_add_page(bio, folio_page(folio, 0), folio_size(folio), 0);
+	__bio_add_page(bio, page, PAGE_SIZE, 0);
+	defpager_bio_of(bio)->segment = segment;
 	defpager_bio_of(bio)->slot = slot;
 	io->segment = segment;
 	io->bio = bio;
 }
 
+/* What to write for a folio, or where to read it to. */
+static struct page *defpager_io_page(struct defpager_io *io,
+				     struct defpager_store *store,
+				     struct folio *folio)
+{
+	struct page *page = folio_page(folio, 0);
+
+	if (!op_is_write(io->opf) || !defpager_protects(store))
+		return page;
+	page = defpager_protect(store, folio, GFP_NOWAIT | __GFP_NOWARN);
+	if (page != ERR_PTR(-ENOMEM))
+		return page;
+	/* Before waiting for bounce pages let those go that we have. */
+	defpager_io_submit(io);
+	return defpager_protect(store, folio, GFP_NOIO);
+}
+
+/* A folio cannot even be prepared to be written: it stays as it was. */
+static void defpager_io_refuse(struct folio *folio)
+{
+	folio_set_checked(folio);
+	defpager_writeback_end(folio);
+	defpager_writeback_progress(folio_nr_pages(folio));
+}
+
 /**
  * defpager_io_add() - start the I/O of a folio
  * @io: a stream
- * @folio: to write: with PG_writeback set; to read: locked
+ * @folio: of one page; to write: with PG_writeback set; to read: locked
  * @slot: where to
  *
  * From here @folio belongs to the I/O.  It is on its way after the next
@@ -304,29 +415,29 @@ static void defpager_io_start(struct defpager_io *io, struct folio *folio,
  */
 void defpager_io_add(struct defpager_io *io, struct folio *folio, u64 slot)
 {
-	unsigned int pages = folio_nr_pages(folio);
+	struct defpager_segment *segment = defpager_segment_of(slot);
+	struct page *page = defpager_io_page(io, segment->store, folio);
 
-	if (!defpager_io_append(io, folio, slot)) {
-		defpager_io_submit(io);
-		defpager_io_start(io, folio, slot);
+	if (IS_ERR(page)) {
+		defpager_io_refuse(folio);
+		return;
 	}
-	io->next_slot = slot + pages;
-	io->expected -= min(io->expected, pages);
+	if (!defpager_io_append(io, segment, page, slot)) {
+		defpager_io_submit(io);
+		defpager_io_start(io, segment, page, slot);
+		defpager_bio_of(io->bio)->object = folio->mapping->host->i_ino;
+		defpager_bio_of(io->bio)->index = folio->index;
+	}
+	io->next_slot = slot + 1;
+	io->expected -= min(io->expected, 1U);
 }
 
 /* Read a locked folio, and wait. */
 int defpager_read_sync(struct folio *folio, u64 slot)
 {
-	int ret = defpager_io_sync(folio, slot, REQ_OP_READ);
-
 	defpager_count(DEFPAGER_READS, 1);
 	defpager_count(DEFPAGER_PAGES_IN, folio_nr_pages(folio));
-	if (ret) {
-		defpager_count(DEFPAGER_READ_ERRORS, 1);
-		return -EIO;
-	}
-	folio_mark_uptodate(folio);
-	return 0;
+	return __defpager_read_sync(folio, slot);
 }
 
 static void defpager_bios_release(struct percpu_ref *ref)
@@ -347,13 +458,20 @@ int __init defpager_bio_init(void)
 					    WQ_MEM_RECLAIM | WQ_UNBOUND, 1);
 	if (!defpager_error_wq)
 		goto err_bios;
+	defpager_unprotect_wq = alloc_workqueue("defpager_unprotect",
+						WQ_MEM_RECLAIM | WQ_UNBOUND |
+						WQ_HIGHPRI, 0);
+	if (!defpager_unprotect_wq)
+		goto err_wq;
 	ret = bioset_init(&defpager_bioset, BIO_POOL_SIZE,
 			  offsetof(struct defpager_bio, bio),
 			  BIOSET_NEED_BVECS);
 	if (ret)
-		goto err_wq;
+		goto err_unprotect_wq;
 	return 0;
 
+err_unprotect_wq:
+	destroy_workqueue(defpager_unprotect_wq);
 err_wq:
 	destroy_workqueue(defpager_error_wq);
 err_bios:
@@ -390,6 +508,7 @@ void defpager_bio_exit(void)
 	wait_for_completion(&defpager_bios_gone);
 	synchronize_rcu();
 	synchronize_rcu_tasks();
+	destroy_workqueue(defpager_unprotect_wq);
 	destroy_workqueue(defpager_error_wq);
 	bioset_exit(&defpager_bioset);
 	percpu_ref_exit(&defpager_bios);

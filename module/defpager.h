@@ -37,6 +37,7 @@
 
 #include <linux/bio.h>
 #include <linux/fs.h>
+#include <linux/mempool.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/workqueue.h>
@@ -166,6 +167,7 @@ struct defpager_segment {
 	atomic64_t in_flight;		/* pages on their way, either way */
 	atomic64_t write_errors;
 	atomic64_t read_errors;
+	atomic64_t checksum_errors;
 	atomic64_t discarded;		/* slots */
 };
 
@@ -192,6 +194,9 @@ struct defpager_store {
 	atomic64_t unpopulated;		/* slots that have no bitmap yet */
 	atomic64_t promised;		/* slots promised to confined objects */
 	wait_queue_head_t wait;		/* something drained, fired or left */
+	struct crypto_shash *sum;	/* these three: protect.c, or NULL */
+	struct crypto_skcipher *cipher;
+	mempool_t *requests;
 	struct rcu_head rcu;
 	char name[DEFPAGER_NAME_SIZE];
 };
@@ -221,6 +226,7 @@ struct defpager_object {
 	u64 home_slots;			/* slots it has in its home, if confined */
 	bool confined;			/* to @store, by its descriptor */
 	u32 id;				/* index in defpager_objects */
+	u64 nonce;			/* that no other object ever had */
 	loff_t max_size;		/* bytes; i_size never exceeds it */
 	struct defpager_map map;
 	struct delayed_work pageout;	/* writes what reclaim wants written */
@@ -246,6 +252,7 @@ enum defpager_counter {
 	DEFPAGER_CLEAN_DROPS,
 	DEFPAGER_WRITE_ERRORS,
 	DEFPAGER_READ_ERRORS,
+	DEFPAGER_CHECKSUM_ERRORS,
 	DEFPAGER_PAGEOUT_CALLS,
 	DEFPAGER_PAGEIN_CALLS,
 	DEFPAGER_PAGES_UNAVAIL,
@@ -357,6 +364,28 @@ static inline bool defpager_store_discards(struct defpager_store *store)
 	return store->flags & DEFPAGER_STORE_DISCARD;
 }
 
+/* In protect.c */
+int defpager_protect_init(struct defpager_store *store);
+void defpager_protect_exit(struct defpager_store *store);
+struct page *defpager_protect(struct defpager_store *store,
+			      struct folio *folio, gfp_t gfp);
+int defpager_unprotect(struct defpager_store *store, struct folio *folio);
+void defpager_bounce_free(struct page *page);
+int __init defpager_bounces_init(void);
+void defpager_bounces_exit(void);
+
+/* Is what is on storage something else than the page, or to be verified? */
+static inline bool defpager_protects(struct defpager_store *store)
+{
+	return store->flags & (DEFPAGER_STORE_CHECKSUM |
+			       DEFPAGER_STORE_ENCRYPT);
+}
+
+static inline bool defpager_encrypts(struct defpager_store *store)
+{
+	return store->flags & DEFPAGER_STORE_ENCRYPT;
+}
+
 /* In promise.c */
 int defpager_promise(struct defpager_object *object, u64 nr);
 void defpager_unpromise(struct defpager_object *object, u64 nr);
@@ -424,6 +453,8 @@ void defpager_map_init(struct defpager_map *map);
 int defpager_map_prepare(struct defpager_map *map, pgoff_t index, gfp_t gfp);
 u64 defpager_map_get(struct defpager_map *map, pgoff_t index);
 void defpager_map_set(struct defpager_map *map, pgoff_t index, u64 entry);
+void defpager_map_set_sum(struct defpager_map *map, pgoff_t index, u32 sum);
+u32 defpager_map_sum(struct defpager_map *map, pgoff_t index);
 u64 defpager_map_neighbour(struct defpager_map *map, pgoff_t index,
 			   unsigned int cluster_shift);
 pgoff_t defpager_map_next(struct defpager_map *map, pgoff_t index, pgoff_t last,

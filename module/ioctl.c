@@ -139,6 +139,7 @@ static int defpager_info_ioctl(struct defpager_request *request, void *data)
 	info->clean_drops = defpager_counter_sum(DEFPAGER_CLEAN_DROPS);
 	info->write_errors = defpager_counter_sum(DEFPAGER_WRITE_ERRORS);
 	info->read_errors = defpager_counter_sum(DEFPAGER_READ_ERRORS);
+	info->checksum_errors = defpager_counter_sum(DEFPAGER_CHECKSUM_ERRORS);
 	return 0;
 }
 
@@ -266,7 +267,8 @@ static int defpager_store_create_ioctl(struct defpager_request *request,
 	int ret;
 
 	if (arg->reserved ||
-	    arg->flags & ~(DEFPAGER_STORE_EXCLUSIVE | DEFPAGER_STORE_DISCARD))
+	    arg->flags & ~(DEFPAGER_STORE_EXCLUSIVE | DEFPAGER_STORE_DISCARD |
+			   DEFPAGER_STORE_CHECKSUM | DEFPAGER_STORE_ENCRYPT))
 		return -EINVAL;
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;

@@ -43,9 +43,12 @@ static int __init defpager_init(void)
 	ret = defpager_map_init_cache();
 	if (ret)
 		return ret;
-	ret = defpager_bio_init();
+	ret = defpager_bounces_init();
 	if (ret)
 		goto err_map;
+	ret = defpager_bio_init();
+	if (ret)
+		goto err_bounces;
 	ret = defpager_pageout_init();
 	if (ret)
 		goto err_bio;
@@ -68,6 +71,8 @@ err_pageout:
 	defpager_pageout_exit();
 err_bio:
 	defpager_bio_exit();
+err_bounces:
+	defpager_bounces_exit();
 err_map:
 	defpager_map_exit_cache();
 	return ret;
@@ -83,6 +88,7 @@ static void __exit defpager_exit(void)
 	defpager_bio_exit();
 	defpager_segments_exit();
 	defpager_stores_exit();
+	defpager_bounces_exit();
 	defpager_map_exit_cache();
 }
 

@@ -2,8 +2,9 @@
 /*
  * The map of an object: what is known of each page that has been touched.
  *
- * An entry takes five bytes in a leaf of 512, which is allocated before its
- * first page enters the page cache: page-out must not need memory for it.
+ * An entry takes nine bytes in a leaf of 512, which is allocated before its
+ * first page enters the page cache: page-out must not need memory for it.  Four
+ * of them are the checksum of what is in the slot, if its store keeps any.
  * Who may change an entry is said in defpager.h.  Because the two halves of an
  * entry are read one after the other, somebody who looks without that right
  * may see an entry that never was; so what is looked up that way is a hint.
@@ -18,6 +19,7 @@
 struct defpager_leaf {
 	u32 low[DEFPAGER_LEAF_PAGES];
 	u8 high[DEFPAGER_LEAF_PAGES];
+	u32 sum[DEFPAGER_LEAF_PAGES];
 };
 
 static struct kmem_cache *defpager_leaf_cache;
@@ -141,6 +143,27 @@ void defpager_map_set(struct defpager_map *map, pgoff_t index, u64 entry)
 		return;
 	defpager_map_account(map, defpager_leaf_get(leaf, index), entry);
 	defpager_leaf_set(leaf, index, entry);
+}
+
+/*
+ * The checksum of what is in a page's slot.  Who acts on the entry may set and
+ * look at it, and nobody else.
+ */
+void defpager_map_set_sum(struct defpager_map *map, pgoff_t index, u32 sum)
+{
+	struct defpager_leaf *leaf;
+
+	leaf = xa_load(&map->leaves, index >> DEFPAGER_LEAF_SHIFT);
+	if (!WARN_ON_ONCE(!leaf))
+		leaf->sum[index % DEFPAGER_LEAF_PAGES] = sum;
+}
+
+u32 defpager_map_sum(struct defpager_map *map, pgoff_t index)
+{
+	struct defpager_leaf *leaf;
+
+	leaf = xa_load(&map->leaves, index >> DEFPAGER_LEAF_SHIFT);
+	return WARN_ON_ONCE(!leaf) ? 0 : leaf->sum[index % DEFPAGER_LEAF_PAGES];
 }
 
 /**

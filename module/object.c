@@ -31,6 +31,9 @@
 
 static struct kmem_cache *defpager_object_cache;
 
+/* Ids are used again some day, these are not. */
+static atomic64_t defpager_nonces = ATOMIC64_INIT(0);
+
 /*
  * Gives the filesystem a readahead size and nothing else.  It cannot write
  * back, so no page of ours is ever accounted as dirty or waits for a flusher.
@@ -187,6 +190,7 @@ static struct inode *defpager_object_inode(struct defpager_store *store,
 	rcu_assign_pointer(object->store, store);
 	object->confined = store;
 	object->max_size = size;
+	object->nonce = atomic64_inc_return(&defpager_nonces);
 	strscpy_pad(object->name, name, sizeof(object->name));
 
 	inode->i_mode = S_IFREG | 0600;

@@ -562,6 +562,7 @@ static void defpager_segment_fill_row(struct defpager_segment *segment,
 	row->in_flight_bytes = atomic64_read(&segment->in_flight) << PAGE_SHIFT;
 	row->write_errors = atomic64_read(&segment->write_errors);
 	row->read_errors = atomic64_read(&segment->read_errors);
+	row->checksum_errors = atomic64_read(&segment->checksum_errors);
 	row->discarded_bytes = atomic64_read(&segment->discarded) << PAGE_SHIFT;
 }
 

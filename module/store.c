@@ -69,8 +69,11 @@ struct defpager_store *defpager_store_find(const char *name)
 void defpager_store_put(struct defpager_store *store)
 {
 	/* Who picks a slot may still look at it. */
-	if (refcount_dec_and_test(&store->refs))
-		kfree_rcu(store, rcu);
+	if (!refcount_dec_and_test(&store->refs))
+		return;
+	/* It has had no slots for long: nobody reads or writes one. */
+	defpager_protect_exit(store);
+	kfree_rcu(store, rcu);
 }
 
 static int defpager_store_publish(struct defpager_store *store)
@@ -107,13 +110,20 @@ defpager_store_create(const struct defpager_backing_store_create *arg)
 				     cluster);
 	if (!store)
 		return ERR_PTR(-ENOMEM);
+	ret = defpager_protect_init(store);
+	if (ret)
+		goto err_free;
 	refcount_inc(&store->refs);
 	ret = defpager_store_publish(store);
-	if (ret) {
-		kfree(store);
-		return ERR_PTR(ret);
-	}
+	if (ret)
+		goto err_protect;
 	return store;
+
+err_protect:
+	defpager_protect_exit(store);
+err_free:
+	kfree(store);
+	return ERR_PTR(ret);
 }
 
 /*
@@ -315,8 +325,10 @@ void defpager_stores_exit(void)
 	struct defpager_store *store;
 	unsigned long id;
 
-	xa_for_each(&defpager_stores, id, store)
+	xa_for_each(&defpager_stores, id, store) {
+		defpager_protect_exit(store);
 		kfree(store);
+	}
 	xa_destroy(&defpager_stores);
 	/* Stores and tiers that were freed before. */
 	rcu_barrier();

@@ -122,6 +122,8 @@
  *	somebody else, wanted to drop it: no write was needed
  * @write_errors: out: pages whose write failed on a device
  * @read_errors: out: pages whose read failed on a device
+ * @checksum_errors: out: pages that came back other than they were written;
+ *	they count in @read_errors, too
  *
  * Fd: /dev/defpager. Privilege: none. Never blocks for long.
  *
@@ -151,6 +153,7 @@ struct defpager_info {
 	__u64 clean_drops;
 	__u64 write_errors;
 	__u64 read_errors;
+	__u64 checksum_errors;
 };
 
 /**
@@ -340,10 +343,18 @@ struct defpager_backing_store_open {
  *	go to the store, only those of objects confined to it
  * @DEFPAGER_STORE_DISCARD: tell devices that can make use of it (TRIM) which
  *	slots hold nothing any more, some time after they were freed
+ * @DEFPAGER_STORE_CHECKSUM: keep a checksum (CRC-32C) of each slot in memory;
+ *	a page that comes back other than it was written is a read error
+ * @DEFPAGER_STORE_ENCRYPT: encrypt what is written (AES-256 in XTS mode), with a
+ *	random key that never leaves the kernel and is gone with the store.
+ *	Only what is in this store: pages of an object that belongs to the
+ *	pager may go to others
  */
 enum defpager_backing_store_flags {
 	DEFPAGER_STORE_EXCLUSIVE = 1 << 0,
 	DEFPAGER_STORE_DISCARD = 1 << 1,
+	DEFPAGER_STORE_CHECKSUM = 1 << 2,
+	DEFPAGER_STORE_ENCRYPT = 1 << 3,
 };
 
 /**
@@ -375,6 +386,8 @@ enum defpager_backing_store_flags {
  *  - EINVAL: @cluster_bytes is not a power of two, less than a page or too
  *    large; @name is not as described.
  *  - EEXIST: there is a backing store of that name.
+ *  - EOPNOTSUPP: the kernel has no CRC-32C, or no AES-XTS, to do what @flags
+ *    ask for.
  *  - EMFILE, ENFILE: no descriptor, or no file, is left.
  */
 struct defpager_backing_store_create {
@@ -708,6 +721,8 @@ enum defpager_segment_state {
  * @write_errors: out: pages whose write failed
  * @read_errors: out: pages whose read failed
  * @discarded_bytes: out: told to the device to be of no use any more
+ * @checksum_errors: out: pages that came back other than they were written;
+ *	they count in @read_errors, too
  */
 struct defpager_segment_info {
 	__u32 size;
@@ -729,6 +744,7 @@ struct defpager_segment_info {
 	__u64 write_errors;
 	__u64 read_errors;
 	__u64 discarded_bytes;
+	__u64 checksum_errors;
 };
 
 /**

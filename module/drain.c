@@ -273,6 +273,19 @@ static int defpager_rehome_all(struct defpager_drain *drain,
 	return ret ? ret : defpager_drain_pass(drain);
 }
 
+/*
+ * Stale slots, which an interrupted request has left, count as promised.  What
+ * does not fit because of them may fit without.
+ * Return: whether there were any.
+ */
+static bool defpager_drain_stale(struct defpager_drain *drain)
+{
+	u64 moved = drain->moved;
+
+	defpager_drain_pass(drain);
+	return drain->moved > moved;
+}
+
 /* --- the requests --------------------------------------------------------- */
 
 static int __defpager_segment_drain(struct defpager_drain *drain,
@@ -316,6 +329,9 @@ int defpager_segment_drain(struct defpager_store_port *port,
 	}
 	if (!ret) {
 		segment = defpager_segment_close(port->store, arg->id, target);
+		if (segment == ERR_PTR(-ENOSPC) && defpager_drain_stale(&drain))
+			segment = defpager_segment_close(port->store, arg->id,
+							 target);
 		ret = IS_ERR(segment) ? PTR_ERR(segment) :
 		      __defpager_segment_drain(&drain, segment);
 	}
@@ -331,6 +347,8 @@ static int defpager_store_drain(struct defpager_drain *drain)
 	int ret;
 
 	ret = defpager_segments_close(store);
+	if (ret == -ENOSPC && defpager_drain_stale(drain))
+		ret = defpager_segments_close(store);
 	if (ret)
 		return ret;
 	ret = defpager_drain(drain);

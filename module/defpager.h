@@ -339,6 +339,7 @@ int defpager_discard_all(struct defpager_segment *segment);
 extern struct xarray defpager_stores;
 struct defpager_store *
 defpager_store_create(const struct defpager_backing_store_create *arg);
+int defpager_store_publish(struct defpager_store *store);
 struct defpager_store *defpager_store_find(const char *name);
 void defpager_store_put(struct defpager_store *store);
 int defpager_store_join(struct defpager_store *store);

@@ -282,15 +282,12 @@ static int defpager_store_create_ioctl(struct defpager_request *request,
 	store = defpager_store_create(arg);
 	if (IS_ERR(store))
 		return PTR_ERR(store);
-	refcount_inc(&store->refs);
 	ret = defpager_store_fd(request, store);
-	if (ret < 0)
-		defpager_store_unlist(store);
-	defpager_store_put(store);
 	if (ret < 0)
 		return ret;
 	arg->fd = ret;
-	return 0;
+	/* The last: whoever finds it may use it at once. */
+	return defpager_store_publish(store);
 }
 
 static int defpager_object_info_ioctl(struct defpager_request *request,

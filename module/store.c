@@ -76,7 +76,8 @@ void defpager_store_put(struct defpager_store *store)
 	kfree_rcu(store, rcu);
 }
 
-static int defpager_store_publish(struct defpager_store *store)
+/* From here it is listed, and others find it.  Return: 0; -EEXIST; -ENOMEM. */
+int defpager_store_publish(struct defpager_store *store)
 {
 	int ret = -EEXIST;
 
@@ -85,6 +86,8 @@ static int defpager_store_publish(struct defpager_store *store)
 		ret = xa_alloc_cyclic(&defpager_stores, &store->id, store,
 				      xa_limit_32b, &defpager_next_store_id,
 				      GFP_KERNEL_ACCOUNT);
+	if (ret >= 0)
+		refcount_inc(&store->refs);
 	mutex_unlock(&defpager_stores_lock);
 	return min(ret, 0);
 }
@@ -93,8 +96,8 @@ static int defpager_store_publish(struct defpager_store *store)
  * defpager_store_create() - create a backing store
  * @arg: the request, whose name is valid
  *
- * Return: the store, with a reference besides that of the list; or an error
- *	pointer, see &struct defpager_backing_store_create.
+ * Return: the store, with a reference, not listed yet; or an error pointer, see
+ *	&struct defpager_backing_store_create.
  */
 struct defpager_store *
 defpager_store_create(const struct defpager_backing_store_create *arg)
@@ -111,19 +114,11 @@ defpager_store_create(const struct defpager_backing_store_create *arg)
 	if (!store)
 		return ERR_PTR(-ENOMEM);
 	ret = defpager_protect_init(store);
-	if (ret)
-		goto err_free;
-	refcount_inc(&store->refs);
-	ret = defpager_store_publish(store);
-	if (ret)
-		goto err_protect;
+	if (ret) {
+		kfree(store);
+		return ERR_PTR(ret);
+	}
 	return store;
-
-err_protect:
-	defpager_protect_exit(store);
-err_free:
-	kfree(store);
-	return ERR_PTR(ret);
 }
 
 /*
@@ -311,12 +306,10 @@ int __init defpager_stores_init(void)
 	if (!store)
 		return -ENOMEM;
 	ret = defpager_store_publish(store);
-	if (ret) {
-		kfree(store);
-		return ret;
-	}
-	defpager_default_store = store;
-	return 0;
+	if (!ret)
+		defpager_default_store = store;
+	defpager_store_put(store);
+	return ret;
 }
 
 /* There are no objects, descriptors and segments any more. */

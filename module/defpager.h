@@ -193,12 +193,20 @@ struct defpager_store {
 	atomic64_t free;		/* slots that may be promised */
 	atomic64_t unpopulated;		/* slots that have no bitmap yet */
 	atomic64_t promised;		/* slots promised to confined objects */
+	atomic64_t stale;		/* those of them that are stale slots */
 	wait_queue_head_t wait;		/* something drained, fired or left */
 	struct crypto_shash *sum;	/* these three: protect.c, or NULL */
 	struct crypto_skcipher *cipher;
 	mempool_t *requests;
 	struct rcu_head rcu;
 	char name[DEFPAGER_NAME_SIZE];
+};
+
+/* Slots that an object still has in a store that has been its home. */
+struct defpager_stale {
+	struct list_head list;		/* of the object's */
+	struct defpager_store *store;	/* stays for as long as it has slots */
+	u64 slots;
 };
 
 /* One open descriptor of a store. */
@@ -220,10 +228,11 @@ struct defpager_store_port {
  */
 struct defpager_object {
 	struct inode inode;
-	spinlock_t promise_lock;	/* the next three */
+	spinlock_t promise_lock;	/* the next four */
 	struct defpager_store __rcu *store; /* its home, with a reference */
 	u64 promised;			/* pages that it was promised */
 	u64 home_slots;			/* slots it has in its home, if confined */
+	struct list_head stale;		/* and in homes that it had */
 	bool confined;			/* to @store, by its descriptor */
 	u32 id;				/* index in defpager_objects */
 	u64 nonce;			/* that no other object ever had */
@@ -391,6 +400,8 @@ static inline bool defpager_encrypts(struct defpager_store *store)
 int defpager_promise(struct defpager_object *object, u64 nr);
 void defpager_unpromise(struct defpager_object *object, u64 nr);
 bool defpager_promise_hopeless(struct defpager_object *object);
+bool defpager_slot_uncount(struct defpager_object *object,
+			   struct defpager_store *store);
 void defpager_unpromise_stale(struct defpager_store *store);
 int defpager_rehome(struct defpager_object *object, struct defpager_store *from,
 		    struct defpager_store *to);

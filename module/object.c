@@ -65,6 +65,7 @@ static struct inode *defpager_alloc_inode(struct super_block *sb)
 	RCU_INIT_POINTER(object->store, NULL);
 	object->promised = 0;
 	object->home_slots = 0;
+	INIT_LIST_HEAD(&object->stale);
 	object->confined = false;
 	object->name[0] = '\0';
 	defpager_map_init(&object->map);

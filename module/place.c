@@ -364,9 +364,7 @@ static void defpager_slot_end_confined(struct defpager_object *object,
 	bool stale, open;
 
 	spin_lock(&object->promise_lock);
-	stale = store != rcu_access_pointer(object->store);
-	if (!stale)
-		object->home_slots--;
+	stale = defpager_slot_uncount(object, store);
 	if (retire)
 		open = defpager_slots_retire(&segment->slots, slot, false);
 	else

@@ -27,7 +27,8 @@
  *
  * When an object moves to another home, it is promised all of its pages there
  * at once.  A slot it still has in the old one, a stale slot, keeps a promise
- * of the old home, which is given back when the slot is freed.
+ * of the old home, which is given back when the slot is freed.  If the object
+ * returns before that, the slot is one of its home's again, with that promise.
  *
  * When a slot goes bad, or a segment is closed to be removed, capacity shrinks.
  * Closing makes sure that nothing gets negative.  Bad slots cannot: then some
@@ -35,6 +36,7 @@
  * until it is covered.
  */
 #include <linux/rculist.h>
+#include <linux/slab.h>
 
 #include "defpager.h"
 
@@ -291,6 +293,72 @@ bool defpager_promise_hopeless(struct defpager_object *object)
 	return none;
 }
 
+/* --- other homes ---------------------------------------------------------- */
+
+static struct defpager_stale *
+defpager_stale_find(struct defpager_object *object,
+		    struct defpager_store *store)
+{
+	struct defpager_stale *stale;
+
+	lockdep_assert_held(&object->promise_lock);
+	list_for_each_entry(stale, &object->stale, list)
+		if (stale->store == store)
+			return stale;
+	return NULL;
+}
+
+static void defpager_stale_forget(struct defpager_stale *stale)
+{
+	list_del(&stale->list);
+	kfree(stale);
+}
+
+/* Its slots in the store that has been its home are stale from here on. */
+static void defpager_stale_begin(struct defpager_object *object,
+				 struct defpager_store *from,
+				 struct defpager_stale **spare)
+{
+	struct defpager_stale *stale = *spare;
+
+	/* Without a slot there is no use for it, and nobody to free it. */
+	if (!object->home_slots)
+		return;
+	*spare = NULL;
+	stale->store = from;
+	stale->slots = object->home_slots;
+	list_add(&stale->list, &object->stale);
+	atomic64_add(stale->slots, &from->stale);
+}
+
+/*
+ * -ENOSPC: @to has not got @nr slots to promise.  An object may have more slots
+ * than pages for a moment, so that numbers may be negative.
+ */
+static int __defpager_rehome(struct defpager_object *object,
+			     struct defpager_store *from,
+			     struct defpager_store *to,
+			     struct defpager_stale **spare, s64 *nr)
+{
+	struct defpager_stale *back = defpager_stale_find(object, to);
+	u64 back_slots = back ? back->slots : 0;
+
+	if (defpager_home(object) != from)
+		return -EAGAIN;
+	/* What it left behind there has a promise already. */
+	*nr = object->promised - back_slots;
+	if (!defpager_take_promise(to, *nr))
+		return -ENOSPC;
+	if (back)
+		defpager_stale_forget(back);
+	atomic64_sub(back_slots, &to->stale);
+	rcu_assign_pointer(object->store, to);
+	defpager_stale_begin(object, from, spare);
+	defpager_give_promise(from, object->promised - object->home_slots);
+	object->home_slots = back_slots;
+	return 0;
+}
+
 /**
  * defpager_rehome() - give a confined object another home
  * @object: the object, of which the caller has a reference
@@ -303,38 +371,59 @@ bool defpager_promise_hopeless(struct defpager_object *object)
 int defpager_rehome(struct defpager_object *object, struct defpager_store *from,
 		    struct defpager_store *to)
 {
-	bool moved = false;
+	struct defpager_stale *spare = kmalloc(sizeof(*spare),
+					       GFP_KERNEL_ACCOUNT);
+	bool again = true;
 	int ret = 0;
-	u64 nr;
+	s64 nr;
 
+	if (!spare)
+		return -ENOMEM;
 	mutex_lock(&defpager_populate_lock);
-	while (!ret && !moved) {
+	while (again) {
 		spin_lock(&object->promise_lock);
-		nr = object->promised;
-		if (defpager_home(object) != from) {
-			ret = -EAGAIN;
-		} else if (defpager_take_promise(to, nr)) {
-			rcu_assign_pointer(object->store, to);
-			/* The slots it has there become stale. */
-			defpager_give_promise(from, nr - object->home_slots);
-			object->home_slots = 0;
-			moved = true;
-		}
+		ret = __defpager_rehome(object, from, to, &spare, &nr);
 		spin_unlock(&object->promise_lock);
-		if (!ret && !moved)
+		again = ret == -ENOSPC;
+		if (again) {
 			ret = defpager_populate_for(to, nr);
+			again = !ret;
+		}
 	}
 	mutex_unlock(&defpager_populate_lock);
-	if (moved)
+	kfree(spare);
+	if (!ret)
 		defpager_store_leave(from);
 	return ret;
+}
+
+/*
+ * A slot of a confined object is about to be freed.
+ * Return: whether it is a stale one: see defpager_unpromise_stale().
+ */
+bool defpager_slot_uncount(struct defpager_object *object,
+			   struct defpager_store *store)
+{
+	struct defpager_stale *stale;
+
+	if (store == defpager_home(object)) {
+		object->home_slots--;
+		return false;
+	}
+	stale = defpager_stale_find(object, store);
+	if (!WARN_ON_ONCE(!stale) && !--stale->slots)
+		defpager_stale_forget(stale);
+	return true;
 }
 
 /* A stale slot was freed, or is in no use any more. */
 void defpager_unpromise_stale(struct defpager_store *store)
 {
 	defpager_give_promise(store, 1);
+	atomic64_dec(&store->stale);
 }
+
+/* --- slots that come and go ----------------------------------------------- */
 
 /* A slot became bad: @pooled if the pool used it, else who was promised it. */
 void defpager_lose_slot(struct defpager_store *store, bool pooled)
@@ -431,16 +520,17 @@ int defpager_space_check_rehome(struct defpager_store *from,
 				struct defpager_store *to, u64 capacity)
 {
 	s64 promised = atomic64_read(&from->promised);
+	/* Objects that have left it have promises elsewhere. */
+	s64 moving = promised - atomic64_read(&from->stale);
 	s64 pool = atomic64_read(&defpager_pool_free) +
 		   atomic64_read(&defpager_pool_unpopulated);
 
-	if (atomic64_read(&to->free) + atomic64_read(&to->unpopulated) <
-	    promised)
+	if (atomic64_read(&to->free) + atomic64_read(&to->unpopulated) < moving)
 		return -ENOSPC;
 	if (!defpager_store_exclusive(from))
 		pool += promised - capacity;
 	if (!defpager_store_exclusive(to))
-		pool -= promised;
+		pool -= moving;
 	return pool < 0 ? -ENOSPC : 0;
 }
 

@@ -326,11 +326,12 @@ int defpager_segment_add(struct defpager_store *store,
 			 struct defpager_segment_add *arg);
 struct defpager_segment *defpager_segment_of(u64 slot);
 sector_t defpager_segment_sector(struct defpager_segment *segment, u64 slot);
-int defpager_segment_check(struct defpager_store *store, u64 id);
+int defpager_segment_check(struct defpager_store *store, u64 id, u64 *capacity);
 struct defpager_segment *defpager_segment_close(struct defpager_store *store,
 						u64 id, bool last);
 void defpager_segment_reopen(struct defpager_segment *segment);
 void defpager_segment_remove(struct defpager_segment *segment);
+int defpager_segments_check(struct defpager_store *store);
 int defpager_segments_close(struct defpager_store *store);
 void defpager_segments_reopen(struct defpager_store *store);
 void defpager_segments_remove(struct defpager_store *store);

@@ -23,10 +23,14 @@
 /* Pages moved together; see also DEFPAGER_BATCH. */
 #define DEFPAGER_DRAIN_RUN	64
 
+/* Tenths of a second until objects that are going are taken to stay. */
+#define DEFPAGER_CLOSE_TRIES	100
+
 struct defpager_drain {
 	struct defpager_store_port *port;
 	struct defpager_store *store;
 	struct defpager_segment *segment; /* or NULL: all of the store */
+	struct defpager_store *target;	/* where objects move first, or NULL */
 	unsigned int closed;		/* @port's, at the beginning */
 	u64 moved;			/* pages */
 	u64 error_object;		/* id */
@@ -34,11 +38,13 @@ struct defpager_drain {
 };
 
 static void defpager_drain_begin(struct defpager_drain *drain,
-				 struct defpager_store_port *port)
+				 struct defpager_store_port *port,
+				 struct defpager_store *target)
 {
 	*drain = (struct defpager_drain) {
 		.port = port,
 		.store = port->store,
+		.target = target,
 		.closed = READ_ONCE(port->closed),
 	};
 }
@@ -187,49 +193,6 @@ static int defpager_drain_object(struct defpager_drain *drain,
 	}
 }
 
-/* Go once through all objects. */
-static int defpager_drain_pass(struct defpager_drain *drain)
-{
-	struct defpager_object *object;
-	u64 id = 0;
-	int ret = 0;
-
-	while (!ret) {
-		object = defpager_object_get_next(id);
-		if (!object)
-			break;
-		id = (u64)object->id + 1;
-		ret = defpager_drain_object(drain, object);
-		defpager_object_put(object);
-	}
-	return ret;
-}
-
-static u64 defpager_drain_left(struct defpager_drain *drain)
-{
-	struct defpager_backing_store_info info;
-
-	if (drain->segment)
-		return READ_ONCE(drain->segment->slots.used);
-	defpager_store_info(drain->store, &info);
-	return info.used_bytes;
-}
-
-/* Until nothing is left on the closed segments. */
-static int defpager_drain(struct defpager_drain *drain)
-{
-	int ret = defpager_drain_pass(drain);
-
-	while (!ret && defpager_drain_left(drain)) {
-		/* On its way, or of an object that is: wait, and look again. */
-		wait_event_interruptible_timeout(drain->store->wait,
-				!defpager_drain_left(drain) ||
-				defpager_drain_closed(drain), HZ / 10);
-		ret = defpager_drain_pass(drain);
-	}
-	return ret;
-}
-
 /* --- other homes ---------------------------------------------------------- */
 
 static int defpager_rehome_one(struct defpager_object *object,
@@ -250,55 +213,143 @@ static int defpager_rehome_one(struct defpager_object *object,
 }
 
 /*
- * Give all objects confined to one store another one for their home, and have
- * their pages follow: stale slots count as promised where they are.
+ * Give all objects confined to the store another one for their home.  Stale
+ * slots count as promised where they are, until their pages follow.
  */
-static int defpager_rehome_all(struct defpager_drain *drain,
-			       struct defpager_store *to)
+static int defpager_rehome_all(struct defpager_drain *drain)
 {
 	struct defpager_object *object;
 	u64 id = 0;
 	int ret = 0;
+
+	while (!ret && drain->target) {
+		object = defpager_object_get_next(id);
+		if (!object)
+			break;
+		id = (u64)object->id + 1;
+		ret = defpager_rehome_one(object, drain->store, drain->target);
+		defpager_object_put(object);
+		if (!ret && defpager_drain_interrupted(drain))
+			ret = -EINTR;
+	}
+	return ret;
+}
+
+/* --- passes, until it is done --------------------------------------------- */
+
+/* Go once through all objects. */
+static int defpager_drain_pass(struct defpager_drain *drain)
+{
+	int ret = defpager_rehome_all(drain);
+	struct defpager_object *object;
+	u64 id = 0;
 
 	while (!ret) {
 		object = defpager_object_get_next(id);
 		if (!object)
 			break;
 		id = (u64)object->id + 1;
-		ret = defpager_rehome_one(object, drain->store, to);
+		ret = defpager_drain_object(drain, object);
 		defpager_object_put(object);
-		if (!ret && defpager_drain_interrupted(drain))
-			ret = -EINTR;
 	}
-	return ret ? ret : defpager_drain_pass(drain);
+	return ret;
 }
 
 /*
- * Stale slots, which an interrupted request has left, count as promised.  What
- * does not fit because of them may fit without.
- * Return: whether there were any.
+ * What was on its way when a pass came by, or belongs to an object that is
+ * going, takes a moment: wait, and look again.
  */
-static bool defpager_drain_stale(struct defpager_drain *drain)
+static int defpager_drain_until(struct defpager_drain *drain,
+				bool (*done)(struct defpager_drain *drain))
 {
-	u64 moved = drain->moved;
+	int ret;
 
-	defpager_drain_pass(drain);
-	return drain->moved > moved;
+	while (!done(drain)) {
+		ret = defpager_drain_pass(drain);
+		if (ret)
+			return ret;
+		wait_event_interruptible_timeout(drain->store->wait,
+						 done(drain) ||
+						 defpager_drain_closed(drain),
+						 HZ / 10);
+		if (!done(drain) && defpager_drain_interrupted(drain))
+			return -EINTR;
+	}
+	return 0;
+}
+
+/* Have all pages followed their objects, and given back their promises? */
+static bool defpager_drain_no_stale(struct defpager_drain *drain)
+{
+	return !atomic64_read(&drain->store->stale);
+}
+
+/* Has the store promised nothing any more, not even to who is going? */
+static bool defpager_drain_no_objects(struct defpager_drain *drain)
+{
+	return !atomic_read(&drain->store->nr_objects) &&
+	       defpager_drain_no_stale(drain);
+}
+
+/* Is there nothing left on the closed segments? */
+static bool defpager_drain_empty(struct defpager_drain *drain)
+{
+	struct defpager_backing_store_info info;
+
+	if (drain->segment)
+		return !READ_ONCE(drain->segment->slots.used);
+	defpager_store_info(drain->store, &info);
+	return !info.used_bytes;
 }
 
 /* --- the requests --------------------------------------------------------- */
 
-static int __defpager_segment_drain(struct defpager_drain *drain,
-				    struct defpager_segment *segment)
+/*
+ * Close the segment.  Objects that are going have been given no other home, and
+ * have for some time yet what they were promised.
+ */
+static int defpager_drain_close(struct defpager_drain *drain, u64 id)
+{
+	struct defpager_store *store = drain->store;
+	struct defpager_segment *segment;
+	unsigned int tries = 0;
+	int ret;
+
+	while (true) {
+		segment = defpager_segment_close(store, id, drain->target);
+		if (segment != ERR_PTR(-ENOSPC) || !drain->target ||
+		    !atomic64_read(&store->promised) ||
+		    ++tries == DEFPAGER_CLOSE_TRIES)
+			break;
+		wait_event_interruptible_timeout(store->wait,
+						 defpager_drain_closed(drain),
+						 HZ / 10);
+		if (defpager_drain_interrupted(drain))
+			return -EINTR;
+		ret = defpager_drain_pass(drain);
+		if (ret)
+			return ret;
+	}
+	if (IS_ERR(segment))
+		return PTR_ERR(segment);
+	drain->segment = segment;
+	return 0;
+}
+
+static int __defpager_segment_drain(struct defpager_drain *drain, u64 id)
 {
 	int ret;
 
-	drain->segment = segment;
-	ret = defpager_drain(drain);
+	ret = defpager_drain_close(drain, id);
 	if (ret)
-		defpager_segment_reopen(segment);
+		return ret;
+	/* Objects that come from here on stay. */
+	drain->target = NULL;
+	ret = defpager_drain_until(drain, defpager_drain_empty);
+	if (ret)
+		defpager_segment_reopen(drain->segment);
 	else
-		defpager_segment_remove(segment);
+		defpager_segment_remove(drain->segment);
 	return ret;
 }
 
@@ -314,27 +365,22 @@ int defpager_segment_drain(struct defpager_store_port *port,
 			   struct defpager_store *target,
 			   struct defpager_segment_remove *arg)
 {
-	struct defpager_segment *segment;
 	struct defpager_drain drain;
-	int ret = 0;
+	u64 capacity;
+	int ret;
 
-	defpager_drain_begin(&drain, port);
-	if (target) {
-		ret = defpager_segment_check(port->store, arg->id);
-		if (!ret)
-			ret = defpager_space_check_rehome(port->store, target,
-							  0);
-		if (!ret)
-			ret = defpager_rehome_all(&drain, target);
-	}
-	if (!ret) {
-		segment = defpager_segment_close(port->store, arg->id, target);
-		if (segment == ERR_PTR(-ENOSPC) && defpager_drain_stale(&drain))
-			segment = defpager_segment_close(port->store, arg->id,
-							 target);
-		ret = IS_ERR(segment) ? PTR_ERR(segment) :
-		      __defpager_segment_drain(&drain, segment);
-	}
+	defpager_drain_begin(&drain, port, target);
+	ret = defpager_segment_check(port->store, arg->id, &capacity);
+	if (!ret && target)
+		ret = defpager_space_check_rehome(port->store, target,
+						  capacity);
+	if (!ret)
+		ret = defpager_rehome_all(&drain);
+	/* Those of an earlier attempt, too: they look like promises here. */
+	if (!ret)
+		ret = defpager_drain_until(&drain, defpager_drain_no_stale);
+	if (!ret)
+		ret = __defpager_segment_drain(&drain, arg->id);
 	arg->moved_bytes = drain.moved << PAGE_SHIFT;
 	arg->error_object = drain.error_object;
 	arg->error_offset = drain.error_offset;
@@ -346,23 +392,33 @@ static int defpager_store_drain(struct defpager_drain *drain)
 	struct defpager_store *store = drain->store;
 	int ret;
 
-	ret = defpager_segments_close(store);
-	if (ret == -ENOSPC && defpager_drain_stale(drain))
-		ret = defpager_segments_close(store);
+	/* First, since what it has promised would count as what must fit. */
+	ret = defpager_drain_until(drain, defpager_drain_no_objects);
 	if (ret)
 		return ret;
-	ret = defpager_drain(drain);
-	/* Objects that are going have no slots any more, but a home. */
-	if (!ret)
-		ret = wait_event_interruptible(store->wait,
-					!atomic_read(&store->nr_objects) ||
-					defpager_drain_closed(drain));
-	if (!ret && !atomic_read(&store->nr_objects)) {
+	ret = defpager_segments_close(store);
+	if (ret)
+		return ret;
+	ret = defpager_drain_until(drain, defpager_drain_empty);
+	if (ret)
+		defpager_segments_reopen(store);
+	else
 		defpager_segments_remove(store);
-		return 0;
-	}
-	defpager_segments_reopen(store);
-	return ret && ret != -ERESTARTSYS ? ret : -EINTR;
+	return ret;
+}
+
+/* Would all that is there fit elsewhere?  Nothing has been done yet. */
+static int defpager_store_check(struct defpager_store *store,
+				struct defpager_store *target)
+{
+	struct defpager_backing_store_info info;
+	int ret = defpager_segments_check(store);
+
+	if (ret || !target)
+		return ret;
+	defpager_store_info(store, &info);
+	return defpager_space_check_rehome(store, target,
+			(info.total_bytes - info.bad_bytes) >> PAGE_SHIFT);
 }
 
 /**
@@ -378,22 +434,14 @@ int defpager_store_delete(struct defpager_store_port *port,
 			  struct defpager_backing_store_delete *arg)
 {
 	struct defpager_store *store = port->store;
-	struct defpager_backing_store_info info;
 	struct defpager_drain drain;
 	int ret;
 
 	ret = defpager_store_close(store, target);
 	if (ret)
 		return ret;
-	defpager_drain_begin(&drain, port);
-	if (target) {
-		defpager_store_info(store, &info);
-		ret = defpager_space_check_rehome(store, target,
-				(info.total_bytes - info.bad_bytes) >>
-				PAGE_SHIFT);
-		if (!ret)
-			ret = defpager_rehome_all(&drain, target);
-	}
+	defpager_drain_begin(&drain, port, target);
+	ret = defpager_store_check(store, target);
 	if (!ret)
 		ret = defpager_store_drain(&drain);
 	if (ret)

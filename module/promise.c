@@ -420,7 +420,9 @@ bool defpager_slot_uncount(struct defpager_object *object,
 void defpager_unpromise_stale(struct defpager_store *store)
 {
 	defpager_give_promise(store, 1);
-	atomic64_dec(&store->stale);
+	if (atomic64_dec_and_test(&store->stale) &&
+	    wq_has_sleeper(&store->wait))
+		wake_up_all(&store->wait);
 }
 
 /* --- slots that come and go ----------------------------------------------- */

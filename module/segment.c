@@ -386,12 +386,18 @@ static int __defpager_segment_check(struct defpager_store *store, u64 id)
 	return segment->slots.closed ? -EBUSY : 0;
 }
 
-int defpager_segment_check(struct defpager_store *store, u64 id)
+/* The same, from outside.  @capacity: out: slots that would go. */
+int defpager_segment_check(struct defpager_store *store, u64 id, u64 *capacity)
 {
+	struct defpager_slots *slots;
 	int ret;
 
 	mutex_lock(&defpager_segments_lock);
 	ret = __defpager_segment_check(store, id);
+	if (!ret) {
+		slots = &defpager_segment_find(store, id)->slots;
+		*capacity = slots->nr - READ_ONCE(slots->bad);
+	}
 	mutex_unlock(&defpager_segments_lock);
 	return ret;
 }
@@ -415,7 +421,7 @@ struct defpager_segment *defpager_segment_close(struct defpager_store *store,
 	mutex_lock(&defpager_segments_lock);
 	ret = __defpager_segment_check(store, id);
 	if (!ret && !last && store->nr_segments == 1 &&
-	    atomic64_read(&store->promised))
+	    atomic64_read(&store->promised) > atomic64_read(&store->stale))
 		ret = -EBUSY;
 	if (!ret) {
 		segment = defpager_segment_find(store, id);
@@ -442,6 +448,32 @@ static void __defpager_segments_reopen(struct defpager_store *store, u32 end)
 			defpager_space_restore(segment);
 }
 
+static int __defpager_segments_check(struct defpager_store *store)
+{
+	struct defpager_segment *segment;
+	unsigned long id;
+
+	lockdep_assert_held(&defpager_segments_lock);
+	xa_for_each(&defpager_segments, id, segment)
+		if (segment->store == store && segment->slots.closed)
+			return -EBUSY;
+	return 0;
+}
+
+/*
+ * Is a segment of a store being removed?  If not, and the store is being
+ * closed, none will be.
+ */
+int defpager_segments_check(struct defpager_store *store)
+{
+	int ret;
+
+	mutex_lock(&defpager_segments_lock);
+	ret = __defpager_segments_check(store);
+	mutex_unlock(&defpager_segments_lock);
+	return ret;
+}
+
 /**
  * defpager_segments_close() - begin to remove all segments of a store
  * @store: a store that is being closed, so that nobody else closes a segment
@@ -452,12 +484,10 @@ int defpager_segments_close(struct defpager_store *store)
 {
 	struct defpager_segment *segment;
 	unsigned long id;
-	int ret = 0;
+	int ret;
 
 	mutex_lock(&defpager_segments_lock);
-	xa_for_each(&defpager_segments, id, segment)
-		if (segment->store == store && segment->slots.closed)
-			ret = -EBUSY;
+	ret = __defpager_segments_check(store);
 	if (ret)
 		goto out;
 	xa_for_each(&defpager_segments, id, segment) {

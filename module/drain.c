@@ -92,10 +92,10 @@ static bool defpager_drain_match(u64 entry, void *data)
 
 /*
  * Take its slot away from a page.  The folio is locked and uptodate.
- * Return: whether it had one that was to be given up.
+ * Return: 1; 0 if it had none that was to be given up; -EIO.
  */
-static bool defpager_drain_folio(struct defpager_drain_of *of,
-				 struct folio *folio)
+static int defpager_drain_folio(struct defpager_drain_of *of,
+				struct folio *folio)
 {
 	struct defpager_object *object = of->object;
 	u64 entry;
@@ -104,13 +104,16 @@ static bool defpager_drain_folio(struct defpager_drain_of *of,
 	folio_wait_writeback(folio);
 	entry = defpager_map_get(&object->map, folio->index);
 	if (!defpager_drain_match(entry, of))
-		return false;
+		return 0;
+	/* The slot has the only good copy, if the page is clean. */
+	if (folio_test_hwpoison(folio))
+		return -EIO;
 	/* Memory has the only copy now: say so before that is true. */
 	folio_set_checked(folio);
 	defpager_map_set(&object->map, folio->index, DEFPAGER_ENTRY_RESERVED);
 	defpager_slot_free(object, entry);
 	defpager_pageout_ask(object, folio);
-	return true;
+	return 1;
 }
 
 static int defpager_drain_page(struct defpager_drain_of *of, pgoff_t index)
@@ -118,20 +121,24 @@ static int defpager_drain_page(struct defpager_drain_of *of, pgoff_t index)
 	struct defpager_object *object = of->object;
 	struct address_space *mapping = object->inode.i_mapping;
 	struct folio *folio;
+	int ret;
 
 	if (!defpager_drain_match(defpager_map_get(&object->map, index), of))
 		return 0;
 	folio = defpager_get_folio(object, index, mapping_gfp_mask(mapping),
 				   false);
-	if (IS_ERR(folio)) {
+	ret = PTR_ERR_OR_ZERO(folio);
+	if (!ret) {
+		ret = defpager_drain_folio(of, folio);
+		folio_unlock(folio);
+		folio_put(folio);
+	}
+	if (ret < 0) {
 		of->drain->error_object = object->id;
 		of->drain->error_offset = (u64)index << PAGE_SHIFT;
-		return PTR_ERR(folio);
+		return ret;
 	}
-	if (defpager_drain_folio(of, folio))
-		of->drain->moved++;
-	folio_unlock(folio);
-	folio_put(folio);
+	of->drain->moved += ret;
 	return 0;
 }
 

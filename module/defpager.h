@@ -484,6 +484,7 @@ void defpager_mount_put(void);
 struct file *defpager_object_file(struct defpager_store *store, loff_t size,
 				  const char *name);
 struct defpager_object *defpager_object_get_next(u64 id);
+bool defpager_object_alone(struct defpager_object *object);
 void defpager_object_put(struct defpager_object *object);
 void defpager_object_fill_info(struct defpager_object *object,
 			       struct defpager_object_info *info);

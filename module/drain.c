@@ -186,6 +186,9 @@ static int defpager_drain_object(struct defpager_drain *drain,
 	while (true) {
 		if (defpager_drain_interrupted(drain))
 			return -EINTR;
+		/* Its pages need not be moved: it goes when we let go of it. */
+		if (defpager_object_alone(object))
+			return 0;
 		index = defpager_map_find(&object->map, index,
 					  defpager_drain_match, &of);
 		if (index == ULONG_MAX)

@@ -373,7 +373,20 @@ struct defpager_object *defpager_object_get_next(u64 id)
 		mutex_unlock(&defpager_objects_lock);
 		at++;
 	} while (object && !inode && at <= U32_MAX);
-	return inode ? object : NULL;
+	if (inode)
+		return object;
+	if (sb)
+		deactivate_super(sb);
+	return NULL;
+}
+
+/*
+ * Has nobody but the caller, who got it by its id, the object any more?  If so,
+ * nobody but others who get it by its id will.
+ */
+bool defpager_object_alone(struct defpager_object *object)
+{
+	return atomic_read(&object->inode.i_count) == 1;
 }
 
 void defpager_object_put(struct defpager_object *object)

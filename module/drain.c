@@ -23,6 +23,9 @@
 /* Pages moved together; see also DEFPAGER_BATCH. */
 #define DEFPAGER_DRAIN_RUN	64
 
+/* Failed writes after which it is pointless to go on. */
+#define DEFPAGER_DRAIN_ERRORS	1024
+
 /* Tenths of a second until objects that are going are taken to stay. */
 #define DEFPAGER_CLOSE_TRIES	100
 
@@ -32,6 +35,7 @@ struct defpager_drain {
 	struct defpager_segment *segment; /* or NULL: all of the store */
 	struct defpager_store *target;	/* where objects move first, or NULL */
 	unsigned int closed;		/* @port's, at the beginning */
+	u64 write_errors;		/* of all stores, at the beginning */
 	u64 moved;			/* pages */
 	u64 error_object;		/* id */
 	u64 error_offset;		/* bytes */
@@ -46,6 +50,7 @@ static void defpager_drain_begin(struct defpager_drain *drain,
 		.store = port->store,
 		.target = target,
 		.closed = READ_ONCE(port->closed),
+		.write_errors = defpager_counter_sum(DEFPAGER_WRITE_ERRORS),
 	};
 }
 
@@ -64,6 +69,16 @@ static bool defpager_drain_closed(struct defpager_drain *drain)
 static bool defpager_drain_interrupted(struct defpager_drain *drain)
 {
 	return signal_pending(current) || defpager_drain_closed(drain);
+}
+
+/*
+ * Pages that cannot be written elsewhere stay in memory, and all of them may be
+ * more than there is.
+ */
+static bool defpager_drain_hopeless(struct defpager_drain *drain)
+{
+	return defpager_counter_sum(DEFPAGER_WRITE_ERRORS) -
+	       drain->write_errors >= DEFPAGER_DRAIN_ERRORS;
 }
 
 /* Does a map entry have to change?  A hint, if it was read as one. */
@@ -125,8 +140,9 @@ static int defpager_drain_page(struct defpager_drain_of *of, pgoff_t index)
 
 	if (!defpager_drain_match(defpager_map_get(&object->map, index), of))
 		return 0;
-	folio = defpager_get_folio(object, index, mapping_gfp_mask(mapping),
-				   false);
+	/* Nobody is to be killed for this: it can be done another time. */
+	folio = defpager_get_folio(object, index, mapping_gfp_mask(mapping) |
+				   __GFP_RETRY_MAYFAIL | __GFP_NOWARN, false);
 	ret = PTR_ERR_OR_ZERO(folio);
 	if (!ret) {
 		ret = defpager_drain_folio(of, folio);
@@ -200,6 +216,8 @@ static int defpager_drain_object(struct defpager_drain *drain,
 		index += nr;
 		/* Writing has to keep up: what is read takes memory. */
 		defpager_pageout_keep_up(object);
+		if (defpager_drain_hopeless(drain))
+			return -EIO;
 	}
 }
 

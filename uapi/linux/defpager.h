@@ -532,7 +532,8 @@ struct defpager_backing_store_alert {
  * @target: in: a descriptor of another backing store, which takes over the
  *	objects confined to this one; or -1
  * @reserved: in: must be 0
- * @error_object: out, on EIO: the object of a page that could not be moved
+ * @error_object: out, on EIO: the object of a page that could not be read; 0:
+ *	pages could not be written elsewhere
  * @error_offset: out, on EIO: offset of the page in it, in bytes
  *
  * Fd: a backing store descriptor. Privilege: CAP_SYS_ADMIN.
@@ -644,7 +645,8 @@ struct defpager_segment_add {
  * @target: in: a descriptor of another backing store, or -1: see below
  * @reserved: in: must be 0
  * @moved_bytes: out, also on EINTR and EIO: pages moved away, in bytes
- * @error_object: out, on EIO: the object of a page that could not be moved
+ * @error_object: out, on EIO: the object of a page that could not be read; 0:
+ *	pages could not be written elsewhere
  * @error_offset: out, on EIO: offset of the page in it, in bytes
  *
  * Fd: a descriptor of the segment's backing store. Privilege: CAP_SYS_ADMIN.
@@ -662,8 +664,9 @@ struct defpager_segment_add {
  * closing the descriptor in another thread of the process.  It is then as if
  * it had not been called, except that some pages are elsewhere; the segment is
  * in use as before.  It can be called again.  So it is when a page cannot be
- * read: EIO tells one such page, which stays where it is; and when pages
- * cannot be written elsewhere they stay in memory.
+ * read: EIO tells one such page, which stays where it is; when pages cannot be
+ * written elsewhere: they stay in memory, and after some of them it is EIO, too;
+ * and when there is no memory to read them to (ENOMEM).
  *
  * Errors beyond the common ones:
  *
@@ -675,7 +678,7 @@ struct defpager_segment_add {
  *  - EBADF: @target is neither -1 nor an open descriptor.
  *  - EINVAL: @target is a descriptor, but not of another backing store.
  *  - EINTR: a signal, or closing the descriptor, ended it early.
- *  - EIO: a page could not be read.
+ *  - EIO: a page could not be read, or many could not be written elsewhere.
  */
 struct defpager_segment_remove {
 	__u32 size;

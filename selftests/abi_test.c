@@ -24,10 +24,16 @@ static const struct command {
 	{ PAGER, DEFPAGER_IOC_OBJECT_CREATE },
 	{ PAGER, DEFPAGER_IOC_OBJECTS },
 	{ PAGER, DEFPAGER_IOC_BACKING_STORE_OPEN },
+	{ PAGER, DEFPAGER_IOC_BACKING_STORE_CREATE },
+	{ PAGER, DEFPAGER_IOC_BACKING_STORES },
 	{ STORE, DEFPAGER_IOC_BACKING_STORE_INFO },
 	{ STORE, DEFPAGER_IOC_SEGMENT_ADD },
 	{ STORE, DEFPAGER_IOC_SEGMENTS },
+	{ STORE, DEFPAGER_IOC_SEGMENT_REMOVE },
+	{ STORE, DEFPAGER_IOC_BACKING_STORE_DELETE },
+	{ STORE, DEFPAGER_IOC_BACKING_STORE_ALERT },
 	{ OBJECT, DEFPAGER_IOC_OBJECT_INFO },
+	{ OBJECT, DEFPAGER_IOC_OBJECT_PAGES },
 };
 
 static bool known_command(enum kind kind, unsigned long cmd)
@@ -43,49 +49,69 @@ FIXTURE(abi)
 	int fd[NR_KINDS];
 	int device;
 	uint64_t next_record;
-	struct defpager_object_info object_rows[ROWS];
-	struct defpager_segment_info segment_rows[ROWS];
+	uint64_t segment;	/* one to remove */
+	unsigned int next_store;
+	char rows[ROWS * 4096];
 	unsigned char *arg;
 	unsigned char before[ARG_BYTES];
 	struct pager_state state;
 };
 
+/* The size of the struct now, and as it was in its first version. */
 FIXTURE_VARIANT(abi)
 {
 	enum kind kind;
 	unsigned long cmd;
 	uint32_t size;
+	uint32_t min_size;
 	uint32_t known_flags;
 };
 
-#define ABI_VARIANT(_name, _kind, _cmd, _struct, _flags)		\
+#define ABI_VARIANT(_name, _kind, _cmd, _struct, _last, _flags)		\
 	FIXTURE_VARIANT_ADD(abi, _name)					\
 	{								\
 		.kind = _kind,						\
 		.cmd = _cmd,						\
 		.size = sizeof(struct _struct),				\
+		.min_size = END_OF(_struct, _last),			\
 		.known_flags = _flags,					\
 	}
 
-ABI_VARIANT(info, PAGER, DEFPAGER_IOC_INFO, defpager_info, 0);
+ABI_VARIANT(info, PAGER, DEFPAGER_IOC_INFO, defpager_info, read_errors, 0);
 ABI_VARIANT(object_create, PAGER, DEFPAGER_IOC_OBJECT_CREATE,
-	    defpager_object_create, DEFPAGER_OBJECT_SEQNO);
-ABI_VARIANT(objects, PAGER, DEFPAGER_IOC_OBJECTS, defpager_list, 0);
+	    defpager_object_create, name, DEFPAGER_OBJECT_SEQNO);
+ABI_VARIANT(objects, PAGER, DEFPAGER_IOC_OBJECTS, defpager_list, count, 0);
 ABI_VARIANT(backing_store_open, PAGER, DEFPAGER_IOC_BACKING_STORE_OPEN,
-	    defpager_backing_store_open, 0);
+	    defpager_backing_store_open, name, 0);
+ABI_VARIANT(backing_store_create, PAGER, DEFPAGER_IOC_BACKING_STORE_CREATE,
+	    defpager_backing_store_create, name,
+	    DEFPAGER_STORE_EXCLUSIVE | DEFPAGER_STORE_DISCARD |
+	    DEFPAGER_STORE_CHECKSUM | DEFPAGER_STORE_ENCRYPT);
+ABI_VARIANT(backing_stores, PAGER, DEFPAGER_IOC_BACKING_STORES, defpager_list,
+	    count, 0);
 ABI_VARIANT(backing_store_info, STORE, DEFPAGER_IOC_BACKING_STORE_INFO,
-	    defpager_backing_store_info, 0);
+	    defpager_backing_store_info, name, 0);
 ABI_VARIANT(segment_add, STORE, DEFPAGER_IOC_SEGMENT_ADD, defpager_segment_add,
-	    0);
-ABI_VARIANT(segments, STORE, DEFPAGER_IOC_SEGMENTS, defpager_list, 0);
+	    unused_tail, DEFPAGER_SEGMENT_DISCARD);
+ABI_VARIANT(segments, STORE, DEFPAGER_IOC_SEGMENTS, defpager_list, count, 0);
+ABI_VARIANT(segment_remove, STORE, DEFPAGER_IOC_SEGMENT_REMOVE,
+	    defpager_segment_remove, error_offset, 0);
+ABI_VARIANT(backing_store_delete, STORE, DEFPAGER_IOC_BACKING_STORE_DELETE,
+	    defpager_backing_store_delete, error_offset, 0);
+ABI_VARIANT(backing_store_alert, STORE, DEFPAGER_IOC_BACKING_STORE_ALERT,
+	    defpager_backing_store_alert, free_bytes,
+	    DEFPAGER_ALERT_LOW | DEFPAGER_ALERT_HIGH);
 ABI_VARIANT(object_info, OBJECT, DEFPAGER_IOC_OBJECT_INFO, defpager_object_info,
-	    0);
+	    name, 0);
+ABI_VARIANT(object_pages, OBJECT, DEFPAGER_IOC_OBJECT_PAGES, defpager_list,
+	    count, 0);
 
 FIXTURE_SETUP(abi)
 {
 	self->fd[PAGER] = pager_open();
 	ASSERT_LE(0, self->fd[PAGER]);
-	self->fd[STORE] = store_open(self->fd[PAGER], DEFPAGER_DEFAULT_STORE);
+	/* One that may be deleted. */
+	self->fd[STORE] = store_create(self->fd[PAGER], "abi", 0, 0, 0);
 	ASSERT_LE(0, self->fd[STORE]);
 	self->fd[OBJECT] = object_create(self->fd[PAGER], page_size());
 	ASSERT_LE(0, self->fd[OBJECT]);
@@ -100,8 +126,49 @@ FIXTURE_TEARDOWN(abi)
 {
 	munmap(self->arg, ARG_BYTES);
 	close(self->device);
+	EXPECT_EQ(0, stores_delete_all(self->fd[PAGER]));
 	for (int i = 0; i < NR_KINDS; i++)
 		close(self->fd[i]);
+}
+
+/* What a request takes away is there again for the next one. */
+static void need_segment(FIXTURE_DATA(abi) *self)
+{
+	struct defpager_segment_info row;
+	struct defpager_segment_add add;
+
+	if (!list_find(self->fd[STORE], DEFPAGER_IOC_SEGMENTS, self->segment,
+		       &row, sizeof(row)))
+		return;
+	add = segment_range(self->device, self->next_record++, 1, RECORD);
+	defpager_ioctl(self->fd[STORE], DEFPAGER_IOC_SEGMENT_ADD, &add);
+	self->segment = add.id;
+}
+
+static void need_store(FIXTURE_DATA(abi) *self)
+{
+	int store = store_create(self->fd[PAGER], "abi", 0, 0, 0);
+
+	if (store < 0)
+		return;
+	close(self->fd[STORE]);
+	self->fd[STORE] = store;
+}
+
+static uint32_t row_size(unsigned long cmd)
+{
+	switch (cmd) {
+	case DEFPAGER_IOC_OBJECTS:
+		return sizeof(struct defpager_object_info);
+	case DEFPAGER_IOC_SEGMENTS:
+		return sizeof(struct defpager_segment_info);
+	case DEFPAGER_IOC_BACKING_STORES:
+		return sizeof(struct defpager_backing_store_info);
+	case DEFPAGER_IOC_OBJECT_PAGES:
+		return sizeof(struct defpager_page_range);
+	default:
+		return 0;
+	}
 }
 
 /* Makes a request which is right in all respects; outputs are poisoned. */
@@ -123,16 +190,25 @@ static void fill_request(FIXTURE_DATA(abi) *self, unsigned long cmd,
 		break;
 	}
 	case DEFPAGER_IOC_OBJECTS:
-	case DEFPAGER_IOC_SEGMENTS: {
+	case DEFPAGER_IOC_SEGMENTS:
+	case DEFPAGER_IOC_BACKING_STORES:
+	case DEFPAGER_IOC_OBJECT_PAGES: {
 		struct defpager_list *list = arg;
-		bool objects = cmd == DEFPAGER_IOC_OBJECTS;
 
 		list->start = 0;
-		list->rows = objects ? (uintptr_t)self->object_rows :
-				       (uintptr_t)self->segment_rows;
-		list->row_size = objects ? sizeof(self->object_rows[0]) :
-					   sizeof(self->segment_rows[0]);
+		list->rows = (uintptr_t)self->rows;
+		list->row_size = row_size(cmd);
 		list->count = ROWS;
+		break;
+	}
+	case DEFPAGER_IOC_BACKING_STORE_CREATE: {
+		struct defpager_backing_store_create *create = arg;
+
+		create->priority = 0;
+		create->cluster_bytes = 0;
+		create->reserved = 0;
+		memset(create->name, 0, sizeof(create->name));
+		sprintf(create->name, "abi %u", self->next_store++);
 		break;
 	}
 	case DEFPAGER_IOC_BACKING_STORE_OPEN: {
@@ -150,6 +226,31 @@ static void fill_request(FIXTURE_DATA(abi) *self, unsigned long cmd,
 		add->record_size = RECORD;
 		add->offset = self->next_record++;
 		add->count = 1;
+		break;
+	}
+	case DEFPAGER_IOC_SEGMENT_REMOVE: {
+		struct defpager_segment_remove *removal = arg;
+
+		need_segment(self);
+		removal->id = self->segment;
+		removal->target = -1;
+		removal->reserved = 0;
+		break;
+	}
+	case DEFPAGER_IOC_BACKING_STORE_DELETE: {
+		struct defpager_backing_store_delete *delete = arg;
+
+		need_store(self);
+		delete->target = -1;
+		delete->reserved = 0;
+		break;
+	}
+	case DEFPAGER_IOC_BACKING_STORE_ALERT: {
+		struct defpager_backing_store_alert *alert = arg;
+
+		alert->low_bytes = MIB(1);
+		alert->high_bytes = MIB(1);
+		alert->reserved = 0;
 		break;
 	}
 	}
@@ -200,9 +301,29 @@ TEST_F(abi, exact_size_succeeds)
 	}
 }
 
+/* What the first version had is enough, and no more than asked for is written. */
+TEST_F(abi, size_of_the_first_version_succeeds)
+{
+	const uint32_t sizes[] = { variant->min_size,
+				   (variant->min_size + variant->size) / 2 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		fill_arg(self, variant);
+		set_size(self->arg, sizes[i]);
+		memset(self->arg + sizes[i], POISON, variant->size - sizes[i]);
+		ASSERT_EQ(0, defpager_ioctl(self->fd[variant->kind],
+					    variant->cmd, self->arg))
+			TH_LOG("size %u", sizes[i]);
+		EXPECT_EQ(sizes[i], *(uint32_t *)self->arg);
+		for (size_t j = sizes[i]; j < ARG_BYTES; j++) {
+			ASSERT_EQ(POISON, self->arg[j]);
+		}
+	}
+}
+
 TEST_F(abi, shorter_size_fails)
 {
-	for (uint32_t size = 0; size < variant->size; size++) {
+	for (uint32_t size = 0; size < variant->min_size; size++) {
 		fill_arg(self, variant);
 		set_size(self->arg, size);
 		ASSERT_EQ(-EINVAL, fails_cleanly(self, self->fd[variant->kind],
@@ -293,6 +414,7 @@ TEST_F(abi, inaccessible_struct_fails)
 	/* How much of the struct lies in front of the hole. */
 	const uint32_t accessible[] = { 0, 1, 4, 8, variant->size - 1 };
 
+	fill_arg(self, variant);
 	ASSERT_EQ(0, mprotect(last, page_size(), PROT_NONE));
 	ASSERT_EQ(0, pager_state(self->fd[PAGER], &before));
 	EXPECT_EQ(-EFAULT, defpager_ioctl(self->fd[variant->kind], variant->cmd,
@@ -408,8 +530,7 @@ TEST_F(abi, works_for_32bit_programs)
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 	ASSERT_NE(MAP_FAILED, rows);
 	fill_request(self, variant->cmd, variant->size, arg);
-	if (_IOC_NR(variant->cmd) == _IOC_NR(DEFPAGER_IOC_OBJECTS) ||
-	    _IOC_NR(variant->cmd) == _IOC_NR(DEFPAGER_IOC_SEGMENTS))
+	if (row_size(variant->cmd))
 		((struct defpager_list *)arg)->rows = (uintptr_t)rows;
 	ASSERT_EQ(0, ioctl_32bit(self->fd[variant->kind], variant->cmd, arg));
 	munmap(rows, ARG_BYTES);

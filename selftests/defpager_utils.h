@@ -15,6 +15,7 @@
 #include <limits.h>
 #include <linux/loop.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,10 @@
  * harness of 6.1 would run the test all the same: there, exit with this.
  */
 #define KSFT_SKIPPED 255
+
+/* What a struct is long that ends with this field. */
+#define END_OF(type, field)						\
+	(offsetof(struct type, field) + sizeof(((struct type *)0)->field))
 
 /* What output buffers hold before a call. */
 #define POISON 0xcc
@@ -72,7 +77,7 @@ static inline int store_open(int pager, const char *name)
 	struct defpager_backing_store_open open = { .size = sizeof(open) };
 	int ret;
 
-	strncpy(open.name, name, sizeof(open.name) - 1);
+	snprintf(open.name, sizeof(open.name), "%s", name);
 	ret = defpager_ioctl(pager, DEFPAGER_IOC_BACKING_STORE_OPEN, &open);
 	return ret ? ret : open.fd;
 }
@@ -83,6 +88,45 @@ static inline int store_info(int store, struct defpager_backing_store_info *info
 	info->size = sizeof(*info);
 	info->flags = 0;
 	return defpager_ioctl(store, DEFPAGER_IOC_BACKING_STORE_INFO, info);
+}
+
+static inline struct defpager_backing_store_create
+store_request(const char *name, int priority, uint32_t cluster_bytes,
+	      uint32_t flags)
+{
+	struct defpager_backing_store_create create = {
+		.size = sizeof(create),
+		.flags = flags,
+		.priority = priority,
+		.cluster_bytes = cluster_bytes,
+		.fd = -1,
+	};
+
+	snprintf(create.name, sizeof(create.name), "%s", name);
+	return create;
+}
+
+static inline int store_create(int pager, const char *name, int priority,
+			       uint32_t cluster_bytes, uint32_t flags)
+{
+	struct defpager_backing_store_create create;
+	int ret;
+
+	create = store_request(name, priority, cluster_bytes, flags);
+	ret = defpager_ioctl(pager, DEFPAGER_IOC_BACKING_STORE_CREATE, &create);
+	return ret ? ret : create.fd;
+}
+
+/* @target is another store for what is confined to this one, or -1. */
+static inline int store_delete(int store, int target)
+{
+	struct defpager_backing_store_delete delete = {
+		.size = sizeof(delete),
+		.target = target,
+	};
+
+	return defpager_ioctl(store, DEFPAGER_IOC_BACKING_STORE_DELETE,
+			      &delete);
 }
 
 static inline struct defpager_segment_add
@@ -109,6 +153,25 @@ static inline int segment_add(int store, int device, uint64_t offset,
 	return defpager_ioctl(store, DEFPAGER_IOC_SEGMENT_ADD, &add);
 }
 
+static inline struct defpager_segment_remove segment_removal(uint64_t id,
+							      int target)
+{
+	struct defpager_segment_remove removal = {
+		.size = sizeof(removal),
+		.id = id,
+		.target = target,
+	};
+
+	return removal;
+}
+
+static inline int segment_remove(int store, uint64_t id, int target)
+{
+	struct defpager_segment_remove removal = segment_removal(id, target);
+
+	return defpager_ioctl(store, DEFPAGER_IOC_SEGMENT_REMOVE, &removal);
+}
+
 static inline struct defpager_object_create object_request(uint64_t object_size)
 {
 	struct defpager_object_create create = {
@@ -127,7 +190,7 @@ static inline int object_create_named(int pager, uint64_t object_size,
 	struct defpager_object_create create = object_request(object_size);
 	int ret;
 
-	strncpy(create.name, name, sizeof(create.name) - 1);
+	snprintf(create.name, sizeof(create.name), "%s", name);
 	ret = defpager_ioctl(pager, DEFPAGER_IOC_OBJECT_CREATE, &create);
 	return ret ? ret : create.fd;
 }
@@ -168,7 +231,7 @@ static inline int list_rows(int fd, unsigned long cmd, uint64_t *start,
 	return list.count;
 }
 
-/* The row of the object or segment of this id, or -ENOENT. */
+/* The row of the object, segment or store of this id, or -ENOENT. */
 static inline int list_find(int fd, unsigned long cmd, uint64_t id, void *row,
 			    size_t row_size)
 {
@@ -177,9 +240,31 @@ static inline int list_find(int fd, unsigned long cmd, uint64_t id, void *row,
 
 	if (ret <= 0)
 		return ret ? ret : -ENOENT;
-	/* Both kinds of row have the id here. */
+	/* All these rows have the id here. */
 	memcpy(&found, (char *)row + 8, sizeof(found));
 	return found == id ? 0 : -ENOENT;
+}
+
+/* Deletes all stores but the default one; nothing may be confined to them. */
+static inline int stores_delete_all(int pager)
+{
+	struct defpager_backing_store_info row;
+	uint64_t start = 0;
+	int store, ret;
+
+	while ((ret = list_rows(pager, DEFPAGER_IOC_BACKING_STORES, &start,
+				&row, sizeof(row), 1)) == 1) {
+		if (!strcmp(row.name, DEFPAGER_DEFAULT_STORE))
+			continue;
+		store = store_open(pager, row.name);
+		if (store < 0)
+			return store;
+		ret = store_delete(store, -1);
+		close(store);
+		if (ret)
+			return ret;
+	}
+	return ret;
 }
 
 /* Where loop is a module, and none was asked for, there is no such device. */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Who may do what: descriptors are capabilities, and only what takes a device
- * or hands out a backing store needs CAP_SYS_ADMIN.
+ * or hands out or changes a backing store needs CAP_SYS_ADMIN.
  */
 #include <grp.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -22,6 +23,8 @@ FIXTURE(privilege)
 	int object;
 	int device;
 	int read_only;
+	int own_store;		/* not the default one */
+	uint64_t segment;	/* of that */
 };
 
 /* How to be without CAP_SYS_ADMIN; 0 if it worked. */
@@ -83,6 +86,7 @@ FIXTURE_VARIANT_ADD(privilege, root_of_a_user_namespace)
 
 FIXTURE_SETUP(privilege)
 {
+	struct defpager_segment_add add;
 	char path[64];
 
 	if (geteuid())
@@ -96,6 +100,12 @@ FIXTURE_SETUP(privilege)
 	ASSERT_LE(0, self->object);
 	self->device = loop_create(MIB(1), 512, 0);
 	ASSERT_LE(0, self->device);
+	self->own_store = store_create(self->pager, "privilege", 0, 0, 0);
+	ASSERT_LE(0, self->own_store);
+	add = segment_range(self->device, 64, 8, 4096);
+	ASSERT_EQ(0, defpager_ioctl(self->own_store, DEFPAGER_IOC_SEGMENT_ADD,
+				    &add));
+	self->segment = add.id;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->object);
 	self->read_only = open(path, O_RDONLY | O_CLOEXEC);
 	ASSERT_LE(0, self->read_only);
@@ -106,6 +116,8 @@ FIXTURE_TEARDOWN(privilege)
 	close(self->read_only);
 	close(self->device);
 	close(self->object);
+	EXPECT_EQ(0, stores_delete_all(self->pager));
+	close(self->own_store);
 	close(self->store);
 	close(self->pager);
 }
@@ -172,6 +184,70 @@ TEST_F(privilege, segment_add_needs_sys_admin)
 	EXPECT_EQ(0, add_segment(self));
 }
 
+static int create_store(FIXTURE_DATA(privilege) *self)
+{
+	return store_create(self->pager, "new", 0, 0, 0);
+}
+
+static int create_existing_store(FIXTURE_DATA(privilege) *self)
+{
+	return store_create(self->pager, DEFPAGER_DEFAULT_STORE, 0, 0, 0);
+}
+
+static int remove_segment(FIXTURE_DATA(privilege) *self)
+{
+	return segment_remove(self->own_store, self->segment, -1);
+}
+
+static int remove_unknown_segment(FIXTURE_DATA(privilege) *self)
+{
+	return segment_remove(self->own_store, 0, -1);
+}
+
+static int delete_store(FIXTURE_DATA(privilege) *self)
+{
+	return store_delete(self->own_store, -1);
+}
+
+static int delete_store_to_another(FIXTURE_DATA(privilege) *self)
+{
+	return store_delete(self->own_store, self->store);
+}
+
+static int arm_alert(FIXTURE_DATA(privilege) *self)
+{
+	struct defpager_backing_store_alert alert = {
+		.size = sizeof(alert),
+		.flags = DEFPAGER_ALERT_LOW,
+		.low_bytes = UINT64_MAX,
+		.high_bytes = UINT64_MAX,
+	};
+
+	return defpager_ioctl(self->own_store, DEFPAGER_IOC_BACKING_STORE_ALERT,
+			      &alert);
+}
+
+/* Whatever changes a store, tells of others, or is told to everybody. */
+TEST_F(privilege, holder_of_a_store_cannot_change_it)
+{
+	struct defpager_info before, after;
+
+	ASSERT_EQ(0, pager_info(self->pager, &before));
+	EXPECT_EQ(EPERM, attempt(self, variant, create_store));
+	EXPECT_EQ(EPERM, attempt(self, variant, create_existing_store));
+	EXPECT_EQ(EPERM, attempt(self, variant, remove_segment));
+	EXPECT_EQ(EPERM, attempt(self, variant, remove_unknown_segment));
+	EXPECT_EQ(EPERM, attempt(self, variant, delete_store));
+	EXPECT_EQ(EPERM, attempt(self, variant, delete_store_to_another));
+	EXPECT_EQ(EPERM, attempt(self, variant, arm_alert));
+	ASSERT_EQ(0, pager_info(self->pager, &after));
+	EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)));
+	/* All of that is fine for who may. */
+	EXPECT_EQ(0, arm_alert(self));
+	EXPECT_EQ(0, remove_segment(self));
+	EXPECT_EQ(0, delete_store(self));
+}
+
 static int create_object(FIXTURE_DATA(privilege) *self)
 {
 	return object_create(self->pager, MIB(1));
@@ -232,6 +308,29 @@ static int list_segments(FIXTURE_DATA(privilege) *self)
 			 &row, sizeof(row), 1);
 }
 
+static int list_stores(FIXTURE_DATA(privilege) *self)
+{
+	struct defpager_backing_store_info row;
+
+	return list_rows(self->pager, DEFPAGER_IOC_BACKING_STORES,
+			 &(uint64_t){ 0 }, &row, sizeof(row), 1);
+}
+
+static int list_pages(FIXTURE_DATA(privilege) *self)
+{
+	struct defpager_page_range row;
+
+	return list_rows(self->object, DEFPAGER_IOC_OBJECT_PAGES,
+			 &(uint64_t){ 0 }, &row, sizeof(row), 1);
+}
+
+static int poll_store(FIXTURE_DATA(privilege) *self)
+{
+	struct pollfd poll_fd = { .fd = self->store, .events = POLLPRI };
+
+	return poll(&poll_fd, 1, 0) ? -EIO : 0;
+}
+
 /* A descriptor that was handed over is all that is needed. */
 TEST_F(privilege, holder_of_descriptors_needs_none)
 {
@@ -243,6 +342,9 @@ TEST_F(privilege, holder_of_descriptors_needs_none)
 	EXPECT_EQ(0, attempt(self, variant, get_object_info));
 	EXPECT_EQ(0, attempt(self, variant, list_objects));
 	EXPECT_EQ(0, attempt(self, variant, list_segments));
+	EXPECT_EQ(0, attempt(self, variant, list_stores));
+	EXPECT_EQ(0, attempt(self, variant, list_pages));
+	EXPECT_EQ(0, attempt(self, variant, poll_store));
 }
 
 FIXTURE(permission)
@@ -277,6 +379,10 @@ TEST_F(permission, sys_admin_is_enough_for_stores)
 
 	EXPECT_EQ(0, attempt(&self->p, &as_admin, open_store));
 	EXPECT_EQ(0, attempt(&self->p, &as_admin, add_segment));
+	EXPECT_EQ(0, attempt(&self->p, &as_admin, create_store));
+	EXPECT_EQ(0, attempt(&self->p, &as_admin, arm_alert));
+	EXPECT_EQ(0, attempt(&self->p, &as_admin, remove_segment));
+	EXPECT_EQ(0, attempt(&self->p, &as_admin, delete_store));
 }
 
 static int open_pager(FIXTURE_DATA(privilege) *self)

@@ -63,6 +63,7 @@ int defpager_check_name(const char *name);
 /* In ioctl_store.c */
 struct file *defpager_store_file(struct defpager_store *store);
 struct defpager_store *defpager_store_of_fd(int fd);
+int defpager_port_check(struct defpager_store_port *port);
 
 /* In ioctl_list.c */
 int defpager_objects_ioctl(struct defpager_request *request, void *data);

@@ -109,6 +109,10 @@ int defpager_objects_ioctl(struct defpager_request *request, void *data)
 
 int defpager_segments_ioctl(struct defpager_request *request, void *data)
 {
+	int ret = defpager_port_check(request->on->private_data);
+
+	if (ret)
+		return ret;
 	return defpager_list(request->on, data,
 			     sizeof(struct defpager_segment_info),
 			     DEFPAGER_MIN_SIZE(defpager_segment_info, pages_in),

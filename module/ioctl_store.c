@@ -16,7 +16,7 @@ static struct defpager_store_port *defpager_port(struct defpager_request *reques
 }
 
 /* Does the store exist still?  A hint, for a clear answer. */
-static int defpager_port_check(struct defpager_store_port *port)
+int defpager_port_check(struct defpager_store_port *port)
 {
 	return READ_ONCE(port->store->deleted) ? -ENODEV : 0;
 }
@@ -59,15 +59,21 @@ static struct defpager_store *defpager_target(struct defpager_request *request,
 					      int fd)
 {
 	struct defpager_store *target;
+	int ret = 0;
 
 	if (fd == -1)
 		return NULL;
 	target = defpager_store_of_fd(fd);
-	if (target == defpager_port(request)->store) {
-		defpager_store_put(target);
-		return ERR_PTR(-EINVAL);
-	}
-	return target;
+	if (IS_ERR(target))
+		return target;
+	if (target == defpager_port(request)->store)
+		ret = -EINVAL;
+	else if (READ_ONCE(target->deleted))
+		ret = -ENODEV;
+	if (!ret)
+		return target;
+	defpager_store_put(target);
+	return ERR_PTR(ret);
 }
 
 /* What was moved, and what could not be, is told also of half a drain. */

@@ -521,6 +521,8 @@ static void defpager_segments_free(struct list_head *gone)
 	struct defpager_segment *segment, *next;
 
 	lockdep_assert_held(&defpager_segments_lock);
+	if (list_empty(gone))
+		return;
 	list_for_each_entry(segment, gone, gone) {
 		trace_defpager_segment_remove(segment);
 		segment->store->nr_segments--;

@@ -138,6 +138,7 @@ struct defpager_place {
 struct defpager_tier {
 	struct list_head list;		/* RCU: descending priority */
 	s32 priority;
+	u32 cluster_shift;		/* the largest there has been in it */
 	struct defpager_stripe stripe;
 	struct rcu_head rcu;
 };
@@ -424,6 +425,8 @@ void defpager_place_forget(struct defpager_segment *segment);
 void defpager_tiers_exit(void);
 u64 defpager_slot_alloc(struct defpager_object *object, pgoff_t index,
 			u64 hint);
+u64 defpager_slot_beside(struct defpager_object *object, u64 slot, pgoff_t at,
+			 pgoff_t index);
 bool defpager_slot_move(struct defpager_object *object, u64 slot);
 void defpager_slot_free(struct defpager_object *object, u64 slot);
 void defpager_slot_retire(struct defpager_object *object, u64 slot);
@@ -468,8 +471,7 @@ u64 defpager_map_get(struct defpager_map *map, pgoff_t index);
 void defpager_map_set(struct defpager_map *map, pgoff_t index, u64 entry);
 void defpager_map_set_sum(struct defpager_map *map, pgoff_t index, u32 sum);
 u32 defpager_map_sum(struct defpager_map *map, pgoff_t index);
-u64 defpager_map_neighbour(struct defpager_map *map, pgoff_t index,
-			   unsigned int cluster_shift);
+u64 defpager_map_neighbour(struct defpager_object *object, pgoff_t index);
 pgoff_t defpager_map_next(struct defpager_map *map, pgoff_t index, pgoff_t last,
 			  bool touched);
 pgoff_t defpager_map_find(struct defpager_map *map, pgoff_t index,

@@ -168,30 +168,27 @@ u32 defpager_map_sum(struct defpager_map *map, pgoff_t index)
 
 /**
  * defpager_map_neighbour() - the slot a page should have next to others
- * @map: the map of an object
+ * @object: the object
  * @index: page index of a page that needs a slot
- * @cluster_shift: log2 of the pages in a neighbourhood
  *
  * Return: the slot in line with those its neighbours have, which may be in
  *	use or not exist; DEFPAGER_NO_SLOT if no neighbour has one.
  */
-u64 defpager_map_neighbour(struct defpager_map *map, pgoff_t index,
-			   unsigned int cluster_shift)
+u64 defpager_map_neighbour(struct defpager_object *object, pgoff_t index)
 {
-	pgoff_t first = round_down(index, 1UL << cluster_shift);
-	pgoff_t i, end = first + (1UL << cluster_shift);
-	u64 slot = DEFPAGER_NO_SLOT;
+	unsigned int shift = defpager_cluster_shift(object);
+	pgoff_t i, end = round_down(index, 1UL << shift) + (1UL << shift);
+	u64 entry, slot = DEFPAGER_NO_SLOT;
 	struct defpager_leaf *leaf;
-	u64 entry;
 
 	rcu_read_lock();
-	leaf = xa_load(&map->leaves, index >> DEFPAGER_LEAF_SHIFT);
-	for (i = first; leaf && i < end; i++) {
+	leaf = xa_load(&object->map.leaves, index >> DEFPAGER_LEAF_SHIFT);
+	for (i = round_down(index, 1UL << shift); leaf && i < end; i++) {
 		entry = defpager_leaf_get(leaf, i);
-		if (i != index && defpager_entry_is_slot(entry)) {
-			slot = entry + index - i;
+		if (i != index && defpager_entry_is_slot(entry))
+			slot = defpager_slot_beside(object, entry, i, index);
+		if (slot != DEFPAGER_NO_SLOT)
 			break;
-		}
 	}
 	rcu_read_unlock();
 	return slot;

@@ -272,14 +272,15 @@ static u64 defpager_pageout_new_slot(struct defpager_pageout *pageout,
 				     pgoff_t index)
 {
 	struct defpager_object *object = pageout->object;
-	unsigned int shift = defpager_cluster_shift(object);
-	u64 hint;
+	u64 hint = DEFPAGER_NO_SLOT;
 
+	/* Most likely: a run goes out. */
 	if (pageout->last_slot != DEFPAGER_NO_SLOT &&
-	    pageout->last_index + 1 == index && index & ((1UL << shift) - 1))
-		hint = pageout->last_slot + 1;
-	else
-		hint = defpager_map_neighbour(&object->map, index, shift);
+	    pageout->last_index + 1 == index)
+		hint = defpager_slot_beside(object, pageout->last_slot,
+					    pageout->last_index, index);
+	if (hint == DEFPAGER_NO_SLOT)
+		hint = defpager_map_neighbour(object, index);
 	return defpager_slot_alloc(object, index, hint);
 }
 

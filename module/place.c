@@ -15,6 +15,9 @@
 /* Descending priority; RCU, changed under defpager_segments_lock. */
 LIST_HEAD(defpager_tiers);
 
+/* The largest of their clusters: log2 of pages. */
+static unsigned int defpager_pool_cluster_shift;
+
 /* --- stripes ----------------------------------------------------------- */
 
 static struct defpager_place *
@@ -155,6 +158,17 @@ static struct defpager_tier *defpager_tier_get(s32 priority)
 	return tier;
 }
 
+static void defpager_tiers_changed(void)
+{
+	struct defpager_tier *tier;
+	unsigned int shift = 0;
+
+	lockdep_assert_held(&defpager_segments_lock);
+	list_for_each_entry(tier, &defpager_tiers, list)
+		shift = max(shift, tier->cluster_shift);
+	WRITE_ONCE(defpager_pool_cluster_shift, shift);
+}
+
 /* From here pages may be put onto the segment. */
 int defpager_place_segment(struct defpager_segment *segment)
 {
@@ -167,6 +181,9 @@ int defpager_place_segment(struct defpager_segment *segment)
 		if (!tier)
 			return -ENOMEM;
 		defpager_place_add(&segment->in_tier, segment, &tier->stripe);
+		tier->cluster_shift = max(tier->cluster_shift,
+					  store->cluster_shift);
+		defpager_tiers_changed();
 	}
 	defpager_place_add(&segment->in_store, segment, &store->stripe);
 	return 0;
@@ -216,6 +233,7 @@ void defpager_place_forget(struct defpager_segment *segment)
 	if (list_empty(&tier->stripe.places)) {
 		list_del_rcu(&tier->list);
 		kfree_rcu(tier, rcu);
+		defpager_tiers_changed();
 	}
 }
 
@@ -262,6 +280,32 @@ static bool defpager_placed_well(struct defpager_object *object,
 	       defpager_belongs(object, segment) &&
 	       (object->confined ||
 		!defpager_room_above(segment->store->priority));
+}
+
+/**
+ * defpager_slot_beside() - the slot in line with that of a neighbour
+ * @object: the object
+ * @slot: a slot that a page of it has, or had a moment ago
+ * @at: the index of that page
+ * @index: the index of a page that needs a slot
+ *
+ * Return: a slot, which may be in use or not exist; DEFPAGER_NO_SLOT if the two
+ *	pages belong into different clusters of the segment, or the page onto
+ *	another segment.
+ */
+u64 defpager_slot_beside(struct defpager_object *object, u64 slot, pgoff_t at,
+			 pgoff_t index)
+{
+	struct defpager_segment *segment;
+	u64 beside = DEFPAGER_NO_SLOT;
+
+	rcu_read_lock();
+	segment = defpager_segment_of(slot);
+	if (segment && !((at ^ index) >> segment->slots.cluster_shift) &&
+	    defpager_placed_well(object, segment))
+		beside = slot + index - at;
+	rcu_read_unlock();
+	return beside;
 }
 
 /**
@@ -447,7 +491,7 @@ struct defpager_store *defpager_pool_first(void)
 	return place ? place->segment->store : NULL;
 }
 
-/* log2 of the pages that are to be neighbours on storage; a hint. */
+/* log2 of the pages that may have to be neighbours on storage. */
 unsigned int defpager_cluster_shift(struct defpager_object *object)
 {
 	struct defpager_store *store;
@@ -455,9 +499,8 @@ unsigned int defpager_cluster_shift(struct defpager_object *object)
 
 	rcu_read_lock();
 	store = rcu_dereference(object->store);
-	if (!store)
-		store = defpager_pool_first();
-	shift = store ? store->cluster_shift : 0;
+	shift = store ? store->cluster_shift :
+			READ_ONCE(defpager_pool_cluster_shift);
 	rcu_read_unlock();
 	return shift;
 }

@@ -319,6 +319,21 @@ void defpager_io_init(struct defpager_io *io, blk_opf_t opf,
 	*io = (struct defpager_io) { .opf = opf, .expected = expected };
 }
 
+/* A request that is about to be made. */
+static void defpager_io_count(struct defpager_segment *segment, blk_opf_t opf,
+			      unsigned int pages)
+{
+	if (op_is_write(opf)) {
+		defpager_count(DEFPAGER_WRITES, 1);
+		defpager_count(DEFPAGER_PAGES_OUT, pages);
+		atomic64_add(pages, &segment->pages_out);
+	} else {
+		defpager_count(DEFPAGER_READS, 1);
+		defpager_count(DEFPAGER_PAGES_IN, pages);
+		atomic64_add(pages, &segment->pages_in);
+	}
+}
+
 void defpager_io_submit(struct defpager_io *io)
 {
 	struct bio *bio = io->bio;
@@ -332,19 +347,13 @@ void defpager_io_submit(struct defpager_io *io)
 	dbio = defpager_bio_of(bio);
 	pages = bio->bi_iter.bi_size >> PAGE_SHIFT;
 	dbio->pages = pages;
-	if (op_is_write(io->opf)) {
-		defpager_count(DEFPAGER_WRITES, 1);
-		defpager_count(DEFPAGER_PAGES_OUT, pages);
-		atomic64_add(pages, &segment->pages_out);
+	defpager_io_count(segment, io->opf, pages);
+	if (op_is_write(io->opf))
 		trace_defpager_pageout(dbio->object, dbio->index, pages,
 				       segment, dbio->slot);
-	} else {
-		defpager_count(DEFPAGER_READS, 1);
-		defpager_count(DEFPAGER_PAGES_IN, pages);
-		atomic64_add(pages, &segment->pages_in);
+	else
 		trace_defpager_pagein(dbio->object, dbio->index, pages,
 				      segment, dbio->slot);
-	}
 	atomic64_add(pages, &segment->in_flight);
 	submit_bio(bio);
 }
@@ -435,8 +444,8 @@ void defpager_io_add(struct defpager_io *io, struct folio *folio, u64 slot)
 /* Read a locked folio, and wait. */
 int defpager_read_sync(struct folio *folio, u64 slot)
 {
-	defpager_count(DEFPAGER_READS, 1);
-	defpager_count(DEFPAGER_PAGES_IN, folio_nr_pages(folio));
+	defpager_io_count(defpager_segment_of(slot), REQ_OP_READ,
+			  folio_nr_pages(folio));
 	return __defpager_read_sync(folio, slot);
 }
 

@@ -323,13 +323,17 @@ void defpager_io_init(struct defpager_io *io, blk_opf_t opf,
 static void defpager_io_count(struct defpager_segment *segment, blk_opf_t opf,
 			      unsigned int pages)
 {
+	unsigned int size = min(ilog2(pages), DEFPAGER_REQUEST_SIZES - 1);
+
 	if (op_is_write(opf)) {
 		defpager_count(DEFPAGER_WRITES, 1);
 		defpager_count(DEFPAGER_PAGES_OUT, pages);
+		defpager_count(DEFPAGER_WRITE_SIZES + size, 1);
 		atomic64_add(pages, &segment->pages_out);
 	} else {
 		defpager_count(DEFPAGER_READS, 1);
 		defpager_count(DEFPAGER_PAGES_IN, pages);
+		defpager_count(DEFPAGER_READ_SIZES + size, 1);
 		atomic64_add(pages, &segment->pages_in);
 	}
 }

@@ -21,6 +21,8 @@
  *	        slots->lock		bitmaps
  *	defpager_objects_lock		list of objects; alone
  *	defpager_segments_lock		adding segments; before populate_lock
+ *	defpager_stores_lock		list of stores
+ *	  reads of files in sysfs	which both of these wait for
  *
  * The map entry of a page is changed, and looked at by who acts on it, only
  * by the holder of one of these:
@@ -163,6 +165,7 @@ struct defpager_segment {
 	struct defpager_slots slots;
 	struct delayed_work discard;
 	struct list_head gone;		/* while it is being removed */
+	struct defpager_dir *dir;	/* in sysfs, while it is in use */
 	atomic64_t pages_out;
 	atomic64_t pages_in;
 	atomic64_t in_flight;		/* pages on their way, either way */
@@ -199,6 +202,7 @@ struct defpager_store {
 	struct crypto_shash *sum;	/* these three: protect.c, or NULL */
 	struct crypto_skcipher *cipher;
 	mempool_t *requests;
+	struct defpager_dir *dir;	/* in sysfs, while it is listed */
 	struct rcu_head rcu;
 	char name[DEFPAGER_NAME_SIZE];
 };
@@ -252,6 +256,9 @@ static inline struct defpager_object *defpager_object(struct inode *inode)
 	return container_of(inode, struct defpager_object, inode);
 }
 
+/* Requests are counted by log2 of their pages: up to 4 GiB of 4 KiB pages. */
+#define DEFPAGER_REQUEST_SIZES	20
+
 /* Totals since the module was loaded; one set per CPU, summed when read. */
 enum defpager_counter {
 	DEFPAGER_PAGES_OUT,
@@ -268,7 +275,9 @@ enum defpager_counter {
 	DEFPAGER_PAGES_UNAVAIL,
 	DEFPAGER_PAGES_INIT,
 	DEFPAGER_PAGES_INIT_WRITES,
-	DEFPAGER_NR_COUNTERS
+	DEFPAGER_WRITE_SIZES,		/* the first of so many */
+	DEFPAGER_READ_SIZES = DEFPAGER_WRITE_SIZES + DEFPAGER_REQUEST_SIZES,
+	DEFPAGER_NR_COUNTERS = DEFPAGER_READ_SIZES + DEFPAGER_REQUEST_SIZES
 };
 
 struct defpager_counters {
@@ -336,6 +345,8 @@ int defpager_segments_check(struct defpager_store *store);
 int defpager_segments_close(struct defpager_store *store);
 void defpager_segments_reopen(struct defpager_store *store);
 void defpager_segments_remove(struct defpager_store *store);
+void defpager_segment_fill_row(struct defpager_segment *segment,
+			       struct defpager_segment_info *row);
 bool defpager_segment_row(struct defpager_store *store, u64 start,
 			  struct defpager_segment_info *row);
 void defpager_segments_exit(void);
@@ -347,6 +358,7 @@ void defpager_discard_stop(struct defpager_segment *segment);
 int defpager_discard_all(struct defpager_segment *segment);
 
 /* In store.c */
+extern struct mutex defpager_stores_lock;
 extern struct xarray defpager_stores;
 struct defpager_store *
 defpager_store_create(const struct defpager_backing_store_create *arg);
@@ -397,6 +409,15 @@ static inline bool defpager_encrypts(struct defpager_store *store)
 {
 	return store->flags & DEFPAGER_STORE_ENCRYPT;
 }
+
+/* In sysfs.c */
+extern const struct attribute_group *defpager_groups[];
+int defpager_sysfs_add_store(struct defpager_store *store);
+void defpager_sysfs_remove_store(struct defpager_store *store);
+int defpager_sysfs_add_segment(struct defpager_segment *segment);
+void defpager_sysfs_remove_segment(struct defpager_segment *segment);
+void __init defpager_sysfs_init(void);
+void defpager_sysfs_exit(void);
 
 /* In promise.c */
 int defpager_promise(struct defpager_object *object, u64 nr);

@@ -28,12 +28,26 @@ static struct miscdevice defpager_device = {
 	.name	= "defpager",
 	.mode	= 0660,
 	.fops	= &defpager_fops,
+	.groups	= defpager_groups,
 };
 
 /* What events concerning the pager as a whole are sent from. */
 struct kobject *defpager_kobj(void)
 {
 	return &defpager_device.this_device->kobj;
+}
+
+static int __init defpager_register(void)
+{
+	int ret;
+
+	/* Who opens it at once gets no store before that has its directory. */
+	mutex_lock(&defpager_stores_lock);
+	ret = misc_register(&defpager_device);
+	if (!ret)
+		defpager_sysfs_init();
+	mutex_unlock(&defpager_stores_lock);
+	return ret;
 }
 
 static int __init defpager_init(void)
@@ -58,7 +72,7 @@ static int __init defpager_init(void)
 	ret = defpager_stores_init();
 	if (ret)
 		goto err_objects;
-	ret = misc_register(&defpager_device);
+	ret = defpager_register();
 	if (ret)
 		goto err_stores;
 	return 0;
@@ -82,6 +96,7 @@ err_map:
 static void __exit defpager_exit(void)
 {
 	defpager_alerts_exit();
+	defpager_sysfs_exit();
 	misc_deregister(&defpager_device);
 	defpager_objects_exit();
 	defpager_pageout_exit();

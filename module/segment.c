@@ -257,9 +257,12 @@ static int defpager_segment_publish(struct defpager_segment *segment)
 	ret = defpager_segment_number(segment);
 	if (ret)
 		return ret;
-	ret = defpager_place_segment(segment);
+	ret = defpager_sysfs_add_segment(segment);
 	if (ret)
 		goto err_number;
+	ret = defpager_place_segment(segment);
+	if (ret)
+		goto err_sysfs;
 	/* Only now may anybody be promised a slot of it. */
 	ret = defpager_space_add(segment);
 	if (ret)
@@ -271,6 +274,8 @@ err_place:
 	defpager_place_unlink(segment);
 	synchronize_rcu();
 	defpager_place_forget(segment);
+err_sysfs:
+	defpager_sysfs_remove_segment(segment);
 err_number:
 	defpager_segment_unnumber(segment);
 	synchronize_rcu();
@@ -526,6 +531,7 @@ static void defpager_segments_free(struct list_head *gone)
 	list_for_each_entry(segment, gone, gone) {
 		trace_defpager_segment_remove(segment);
 		segment->store->nr_segments--;
+		defpager_sysfs_remove_segment(segment);
 		defpager_segment_unnumber(segment);
 		defpager_place_unlink(segment);
 	}
@@ -573,8 +579,8 @@ void defpager_segments_remove(struct defpager_store *store)
 
 /* --- what is told of them ------------------------------------------------- */
 
-static void defpager_segment_fill_row(struct defpager_segment *segment,
-				      struct defpager_segment_info *row)
+void defpager_segment_fill_row(struct defpager_segment *segment,
+			       struct defpager_segment_info *row)
 {
 	memset(row, 0, sizeof(*row));
 	row->state = READ_ONCE(segment->slots.closed) ?

@@ -15,7 +15,7 @@
  * All stores by id.  The lock is for changing this, and a store's closing and
  * deleted; who looks for a store holds it or the RCU read lock.
  */
-static DEFINE_MUTEX(defpager_stores_lock);
+DEFINE_MUTEX(defpager_stores_lock);
 DEFINE_XARRAY_ALLOC1(defpager_stores);
 static u32 defpager_next_store_id;
 
@@ -76,20 +76,38 @@ void defpager_store_put(struct defpager_store *store)
 	kfree_rcu(store, rcu);
 }
 
+static int __defpager_store_publish(struct defpager_store *store)
+{
+	int ret;
+
+	lockdep_assert_held(&defpager_stores_lock);
+	if (__defpager_store_find(store->name))
+		return -EEXIST;
+	/* An id, and no store of it yet. */
+	ret = xa_alloc_cyclic(&defpager_stores, &store->id, NULL, xa_limit_32b,
+			      &defpager_next_store_id, GFP_KERNEL_ACCOUNT);
+	if (ret < 0)
+		return ret;
+	ret = defpager_sysfs_add_store(store);
+	if (ret) {
+		xa_release(&defpager_stores, store->id);
+		return ret;
+	}
+	refcount_inc(&store->refs);
+	/* Its place is there, so this needs no memory. */
+	xa_store(&defpager_stores, store->id, store, 0);
+	return 0;
+}
+
 /* From here it is listed, and others find it.  Return: 0; -EEXIST; -ENOMEM. */
 int defpager_store_publish(struct defpager_store *store)
 {
-	int ret = -EEXIST;
+	int ret;
 
 	mutex_lock(&defpager_stores_lock);
-	if (!__defpager_store_find(store->name))
-		ret = xa_alloc_cyclic(&defpager_stores, &store->id, store,
-				      xa_limit_32b, &defpager_next_store_id,
-				      GFP_KERNEL_ACCOUNT);
-	if (ret >= 0)
-		refcount_inc(&store->refs);
+	ret = __defpager_store_publish(store);
 	mutex_unlock(&defpager_stores_lock);
-	return min(ret, 0);
+	return ret;
 }
 
 /**
@@ -196,6 +214,8 @@ void defpager_store_unlist(struct defpager_store *store)
 {
 	mutex_lock(&defpager_stores_lock);
 	WRITE_ONCE(store->deleted, true);
+	/* Before another one may have its name. */
+	defpager_sysfs_remove_store(store);
 	xa_erase(&defpager_stores, store->id);
 	mutex_unlock(&defpager_stores_lock);
 	/* For poll(). */

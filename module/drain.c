@@ -14,6 +14,7 @@
  * except for pages that were on their way while it came by.
  */
 #include <linux/file.h>
+#include <linux/kobject.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 
@@ -26,6 +27,9 @@
 /* Failed writes after which it is pointless to go on. */
 #define DEFPAGER_DRAIN_ERRORS	1024
 
+/* How often it is told how far a drain has come. */
+#define DEFPAGER_DRAIN_EVENTS	HZ
+
 /* Tenths of a second until objects that are going are taken to stay. */
 #define DEFPAGER_CLOSE_TRIES	100
 
@@ -34,8 +38,11 @@ struct defpager_drain {
 	struct defpager_store *store;
 	struct defpager_segment *segment; /* or NULL: all of the store */
 	struct defpager_store *target;	/* where objects move first, or NULL */
+	u64 id;				/* the segment's, or 0: all of the store */
 	unsigned int closed;		/* @port's, at the beginning */
 	u64 write_errors;		/* of all stores, at the beginning */
+	bool announced;
+	unsigned long told;		/* jiffies of the last event */
 	u64 moved;			/* pages */
 	u64 error_object;		/* id */
 	u64 error_offset;		/* bytes */
@@ -43,16 +50,62 @@ struct defpager_drain {
 
 static void defpager_drain_begin(struct defpager_drain *drain,
 				 struct defpager_store_port *port,
-				 struct defpager_store *target)
+				 struct defpager_store *target, u64 id)
 {
 	*drain = (struct defpager_drain) {
 		.port = port,
 		.store = port->store,
 		.target = target,
+		.id = id,
 		.closed = READ_ONCE(port->closed),
 		.write_errors = defpager_counter_sum(DEFPAGER_WRITE_ERRORS),
 	};
 }
+
+/* --- what is told of it --------------------------------------------------- */
+
+static void defpager_drain_event(struct defpager_drain *drain, const char *what)
+{
+	char event[32], store[16 + DEFPAGER_NAME_SIZE], moved[48], segment[48];
+	char *env[] = { event, store, moved, drain->id ? segment : NULL, NULL };
+
+	snprintf(event, sizeof(event), "DEFPAGER_DRAIN=%s", what);
+	snprintf(store, sizeof(store), "DEFPAGER_STORE=%s", drain->store->name);
+	snprintf(moved, sizeof(moved), "DEFPAGER_MOVED_BYTES=%llu",
+		 drain->moved << PAGE_SHIFT);
+	snprintf(segment, sizeof(segment), "DEFPAGER_SEGMENT=%llu", drain->id);
+	kobject_uevent_env(defpager_kobj(), KOBJ_CHANGE, env);
+	drain->told = jiffies;
+}
+
+/* Nothing has been moved yet, and nothing is known that would prevent it. */
+static void defpager_drain_announce(struct defpager_drain *drain)
+{
+	if (drain->announced)
+		return;
+	drain->announced = true;
+	defpager_drain_event(drain, "begin");
+}
+
+static void defpager_drain_progress(struct defpager_drain *drain)
+{
+	if (time_after(jiffies, drain->told + DEFPAGER_DRAIN_EVENTS))
+		defpager_drain_event(drain, "progress");
+}
+
+/* @ret: how it ended.  One that was refused has not begun. */
+static void defpager_drain_end(struct defpager_drain *drain, int ret)
+{
+	if (!drain->announced)
+		return;
+	if (!ret)
+		defpager_drain_event(drain, "end");
+	else
+		defpager_drain_event(drain, ret == -EINTR ? "interrupted" :
+							    "failed");
+}
+
+/* --- moving pages --------------------------------------------------------- */
 
 /*
  * Has the descriptor been closed by the process that is waiting here?  Others
@@ -216,6 +269,7 @@ static int defpager_drain_object(struct defpager_drain *drain,
 		index += nr;
 		/* Writing has to keep up: what is read takes memory. */
 		defpager_pageout_keep_up(object);
+		defpager_drain_progress(drain);
 		if (defpager_drain_hopeless(drain))
 			return -EIO;
 	}
@@ -250,6 +304,8 @@ static int defpager_rehome_all(struct defpager_drain *drain)
 	u64 id = 0;
 	int ret = 0;
 
+	if (drain->target)
+		defpager_drain_announce(drain);
 	while (!ret && drain->target) {
 		object = defpager_object_get_next(id);
 		if (!object)
@@ -371,6 +427,7 @@ static int __defpager_segment_drain(struct defpager_drain *drain, u64 id)
 	ret = defpager_drain_close(drain, id);
 	if (ret)
 		return ret;
+	defpager_drain_announce(drain);
 	/* Objects that come from here on stay. */
 	drain->target = NULL;
 	ret = defpager_drain_until(drain, defpager_drain_empty);
@@ -397,7 +454,7 @@ int defpager_segment_drain(struct defpager_store_port *port,
 	u64 capacity;
 	int ret;
 
-	defpager_drain_begin(&drain, port, target);
+	defpager_drain_begin(&drain, port, target, arg->id);
 	ret = defpager_segment_check(port->store, arg->id, &capacity);
 	if (!ret && target)
 		ret = defpager_space_check_rehome(port->store, target,
@@ -409,6 +466,7 @@ int defpager_segment_drain(struct defpager_store_port *port,
 		ret = defpager_drain_until(&drain, defpager_drain_no_stale);
 	if (!ret)
 		ret = __defpager_segment_drain(&drain, arg->id);
+	defpager_drain_end(&drain, ret);
 	arg->moved_bytes = drain.moved << PAGE_SHIFT;
 	arg->error_object = drain.error_object;
 	arg->error_offset = drain.error_offset;
@@ -427,6 +485,7 @@ static int defpager_store_drain(struct defpager_drain *drain)
 	ret = defpager_segments_close(store);
 	if (ret)
 		return ret;
+	defpager_drain_announce(drain);
 	ret = defpager_drain_until(drain, defpager_drain_empty);
 	if (ret)
 		defpager_segments_reopen(store);
@@ -468,7 +527,7 @@ int defpager_store_delete(struct defpager_store_port *port,
 	ret = defpager_store_close(store, target);
 	if (ret)
 		return ret;
-	defpager_drain_begin(&drain, port, target);
+	defpager_drain_begin(&drain, port, target, 0);
 	ret = defpager_store_check(store, target);
 	if (!ret)
 		ret = defpager_store_drain(&drain);
@@ -476,6 +535,7 @@ int defpager_store_delete(struct defpager_store_port *port,
 		defpager_store_reopen(store);
 	else
 		defpager_store_unlist(store);
+	defpager_drain_end(&drain, ret);
 	arg->error_object = drain.error_object;
 	arg->error_offset = drain.error_offset;
 	return ret;

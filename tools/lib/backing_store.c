@@ -33,28 +33,5 @@ LIBEXPORT int libdefpager_segment_add(int backing_store,
 	return lib_ioctl(backing_store, DEFPAGER_IOC_SEGMENT_ADD, add);
 }
 
-/* The caller's function and its context, on the way through lib_list(). */
-struct segment_row {
-	int (*row)(const struct defpager_segment_info *info, void *context);
-	void *context;
-};
-
-static int pass_segment_row(const void *row, void *context)
-{
-	const struct segment_row *to = context;
-
-	return to->row(row, to->context);
-}
-
-LIBEXPORT int
-libdefpager_segments(int backing_store,
-		     int (*row)(const struct defpager_segment_info *info,
-				void *context),
-		     void *context)
-{
-	struct defpager_segment_info rows[LIB_LIST_ROWS];
-	struct segment_row to = { .row = row, .context = context };
-
-	return lib_list(backing_store, DEFPAGER_IOC_SEGMENTS, rows,
-			sizeof(rows[0]), pass_segment_row, &to);
-}
+LIB_DEFINE_LISTING(libdefpager_segments, defpager_segment_info,
+		   DEFPAGER_IOC_SEGMENTS)

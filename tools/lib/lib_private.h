@@ -22,11 +22,32 @@ int lib_ioctl(int fd, unsigned long request, void *arg);
  */
 #define LIB_LIST_ROWS 32
 
+/* The next rows of a listing: 0, or a negative errno; list->count has how many. */
+int lib_list(int fd, unsigned long request, struct defpager_list *list,
+	     void *rows, size_t row_size);
+
 /*
- * Walk a listing: rows of row_size bytes, of which the array "rows" has
- * LIB_LIST_ROWS, are passed to "each" until it returns other than 0.
+ * Defines a function that passes each row of a listing to the caller's, until
+ * that returns other than 0.  It is the type of the rows that makes it one of
+ * its own.
  */
-int lib_list(int fd, unsigned long request, void *rows, size_t row_size,
-	     int (*each)(const void *row, void *context), void *context);
+#define LIB_DEFINE_LISTING(name, row_type, request)			\
+LIBEXPORT int name(int fd,						\
+		   int (*row)(const struct row_type *info,		\
+			      void *context),				\
+		   void *context)					\
+{									\
+	struct defpager_list list = { .size = sizeof(list) };		\
+	struct row_type rows[LIB_LIST_ROWS];				\
+	int ret;							\
+									\
+	do {								\
+		ret = lib_list(fd, request, &list, rows,		\
+			       sizeof(rows[0]));			\
+		for (__u32 i = 0; !ret && i < list.count; i++)		\
+			ret = row(&rows[i], context);			\
+	} while (!ret && list.count == LIB_LIST_ROWS);			\
+	return ret;							\
+}
 
 #endif /* LIB_PRIVATE_H */

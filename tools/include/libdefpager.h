@@ -152,13 +152,33 @@ int libdefpager_objects(int pager,
 int libdefpager_object_info(int object, struct defpager_object_info *info);
 
 /**
+ * libdefpager_object_pages() - where the pages of a memory object are
+ * @object: from libdefpager_object_create(), or passed by who has it
+ * @row: called for each range of pages which are at the same place, in
+ *	ascending order of offset; the row is valid during the call, its first
+ *	row->size bytes are those that mean something
+ * @context: passed to @row
+ *
+ * Stands for default_pager_object_pages().
+ *
+ * Pages that were never touched are in no range.  A result of @row other than
+ * 0 ends the listing and is returned.  If an error ends it, @row may have been
+ * called.  What is listed may be out of date at once.
+ *
+ * Privilege: none.  Return: 0, what @row returned, or a common error.
+ */
+int libdefpager_object_pages(int object,
+			     int (*row)(const struct defpager_page_range *info,
+					void *context),
+			     void *context);
+
+/**
  * libdefpager_backing_store_open() - get at a backing store
  * @pager: from libdefpager_open()
  * @name: its name; NULL means DEFPAGER_DEFAULT_STORE, which always exists
  *
- * The result is what default_pager_backing_store_create() gave out: needed to
- * add segments, to list them, and to create objects confined to the store.
- * Nothing is created.
+ * The descriptor is needed to add, list and remove segments, for alerts, and to
+ * create objects confined to the store.  Nothing is created.
  *
  * Privilege: CAP_SYS_ADMIN in the initial user namespace.
  *
@@ -171,8 +191,98 @@ int libdefpager_object_info(int object, struct defpager_object_info *info);
 int libdefpager_backing_store_open(int pager, const char *name);
 
 /**
+ * libdefpager_backing_store_create() - create a backing store
+ * @pager: from libdefpager_open()
+ * @create: in: size, flags (DEFPAGER_STORE_EXCLUSIVE: for objects confined to
+ *	the store only; DEFPAGER_STORE_DISCARD: TRIM what is free), priority
+ *	(higher ones are used first), cluster_bytes (a power of two, or 0 for
+ *	DEFPAGER_DEFAULT_CLUSTER_SIZE), name; out: fd
+ *
+ * Stands for default_pager_backing_store_create().  The store has no segment
+ * to begin with, and stays until it is deleted or the module is unloaded.
+ *
+ * Privilege: CAP_SYS_ADMIN in the initial user namespace.
+ *
+ * Return: a descriptor, the same as in create->fd, or
+ *  - -EEXIST: there is a backing store of that name.
+ *  - -EINVAL: cluster_bytes is not a power of two, less than a page or above
+ *    DEFPAGER_MAX_CLUSTER_SIZE; the name is empty, "." or "..", has a control
+ *    character or a '/', is not terminated or not all zero behind its end.
+ *  - -EPERM: the privilege is missing.
+ *  - -EMFILE, -ENFILE: no descriptor, or no file, is left.
+ */
+int libdefpager_backing_store_create(int pager,
+				     struct defpager_backing_store_create *create);
+
+/**
+ * libdefpager_backing_store_delete() - remove all segments, then the store
+ * @backing_store: from libdefpager_backing_store_open() or _create()
+ * @request: in: size, flags (0), target (a descriptor of the store which takes
+ *	over the objects confined to this one, or -1); out, only with -EIO:
+ *	error_object and error_offset, the page which could not be moved
+ *
+ * Stands for default_pager_backing_store_delete().  Waits until all pages have
+ * moved elsewhere, while all else goes on.  After -EINTR and -EIO the store is
+ * still there, with fewer pages and perhaps fewer segments and objects.
+ *
+ * Privilege: CAP_SYS_ADMIN in the initial user namespace.
+ *
+ * Return: 0, or
+ *  - -EBUSY: it is the store "default", a segment of it is being removed,
+ *    objects are being created in it, or objects are confined to it and
+ *    target is -1.
+ *  - -ENOSPC: what it holds does not fit elsewhere.
+ *  - -EINVAL, -EBADF: target is not -1 and no descriptor of another store.
+ *  - -EINTR: a signal, or closing the descriptor, ended it early.
+ *  - -EIO: a page could not be read.
+ *  - -ENODEV: the store was deleted before.
+ *  - -EPERM: the privilege is missing.
+ */
+int libdefpager_backing_store_delete(int backing_store,
+				     struct defpager_backing_store_delete *request);
+
+/**
+ * libdefpager_backing_stores() - list the backing stores
+ * @pager: from libdefpager_open()
+ * @row: called for each, in ascending order of id; the row is valid during
+ *	the call, its first row->size bytes are those that mean something
+ * @context: passed to @row
+ *
+ * A result of @row other than 0 ends the listing and is returned.  If an error
+ * ends it, @row may have been called.
+ *
+ * Privilege: none.  Return: 0, what @row returned, or a common error.
+ */
+int libdefpager_backing_stores(int pager,
+			       int (*row)(const struct defpager_backing_store_info *info,
+					  void *context),
+			       void *context);
+
+/**
+ * libdefpager_backing_store_alert() - be told when space gets short
+ * @backing_store: from libdefpager_backing_store_open() or _create()
+ * @alert: in: size, flags (DEFPAGER_ALERT_LOW, DEFPAGER_ALERT_HIGH, or 0 to
+ *	disarm), low_bytes and high_bytes of free space; out: fired, the events
+ *	since the last call, and free_bytes
+ *
+ * Stands for default_pager_triggers().  When an event has fired, poll(2) on the
+ * descriptor says POLLPRI until this is called again, which arms the alert
+ * anew.  A low alert fires at once if there is less space already, so that
+ * nothing is missed in between.
+ *
+ * Privilege: CAP_SYS_ADMIN in the initial user namespace.
+ *
+ * Return: 0, or
+ *  - -EINVAL: high_bytes is less than low_bytes.
+ *  - -ENODEV: the store has been deleted.
+ *  - -EPERM: the privilege is missing.
+ */
+int libdefpager_backing_store_alert(int backing_store,
+				    struct defpager_backing_store_alert *alert);
+
+/**
  * libdefpager_backing_store_info() - state of a backing store
- * @backing_store: from libdefpager_backing_store_open()
+ * @backing_store: from libdefpager_backing_store_open() or _create()
  * @info: in: size, flags (0); out: all else, amounts in bytes
  *
  * Stands for default_pager_backing_store_info().
@@ -183,18 +293,18 @@ int libdefpager_backing_store_info(int backing_store,
 
 /**
  * libdefpager_segment_add() - give a range of a block device to the pager
- * @backing_store: from libdefpager_backing_store_open()
- * @add: in: size, flags (0), device (a descriptor open for reading and
- *	writing, which may be closed afterwards), record_size in bytes,
- *	offset and count in records; out: id, and in bytes: usable_bytes,
- *	unused_head, unused_tail
+ * @backing_store: from libdefpager_backing_store_open() or _create()
+ * @add: in: size, flags (DEFPAGER_SEGMENT_DISCARD to TRIM the range first),
+ *	device (a descriptor open for reading and writing, which may be closed
+ *	afterwards), record_size in bytes, offset and count in records; out:
+ *	id, and in bytes: usable_bytes, unused_head, unused_tail
  *
  * Stands for default_pager_add_segment().
  *
  * What the range holds will be overwritten, and neither this function nor the
  * kernel looks at it first: a program should, for example with libblkid.  The
- * device is claimed from then on, and the segment stays until the module is
- * unloaded.
+ * device is claimed from then on, and the segment stays until it is removed or
+ * the module is unloaded.
  *
  * Privilege: CAP_SYS_ADMIN in the initial user namespace.
  *
@@ -208,7 +318,8 @@ int libdefpager_backing_store_info(int backing_store,
  *    not lie within the device, holds no whole aligned page, or overlaps a
  *    segment on the same disk.
  *  - -EOPNOTSUPP: the device's logical block is larger than a page, or the
- *    device is zoned, or needs what is being written not to change.
+ *    device is zoned, or needs what is being written not to change, or cannot
+ *    discard and was asked to.
  *  - -EBUSY: device is mounted, used as swap or claimed by somebody else.
  *  - -ENODEV, -ENXIO: device is gone.
  *  - -ENOSPC: the pager cannot address more space.
@@ -218,8 +329,37 @@ int libdefpager_segment_add(int backing_store,
 			    struct defpager_segment_add *add);
 
 /**
+ * libdefpager_segment_remove() - take a range of a device back
+ * @backing_store: from libdefpager_backing_store_open() or _create()
+ * @request: in: size, flags (0), id (of the segment), target (a descriptor of
+ *	the store which takes over the objects confined to this one, or -1);
+ *	out, also with -EINTR and -EIO: moved_bytes; only with -EIO:
+ *	error_object and error_offset, the page which could not be moved
+ *
+ * Waits until all pages of the segment have moved to others, while all else
+ * goes on: used_bytes of libdefpager_segments() tells how far it is.  Then the
+ * device is free.  After -EINTR and -EIO the segment is in use as before, with
+ * fewer pages.
+ *
+ * Privilege: CAP_SYS_ADMIN in the initial user namespace.
+ *
+ * Return: 0, or
+ *  - -ENOENT: the store has no such segment.
+ *  - -ENOSPC: what it holds does not fit elsewhere.
+ *  - -EBUSY: it is being removed already, or it is the last one of a store
+ *    with confined objects that hold space, and target is -1.
+ *  - -EINVAL, -EBADF: target is not -1 and no descriptor of another store.
+ *  - -EINTR: a signal, or closing the descriptor, ended it early.
+ *  - -EIO: a page could not be read.
+ *  - -ENODEV: the store has been deleted.
+ *  - -EPERM: the privilege is missing.
+ */
+int libdefpager_segment_remove(int backing_store,
+			       struct defpager_segment_remove *request);
+
+/**
  * libdefpager_segments() - list the segments of a backing store
- * @backing_store: from libdefpager_backing_store_open()
+ * @backing_store: from libdefpager_backing_store_open() or _create()
  * @row: called for each, in ascending order of id; the row is valid during
  *	the call, its first row->size bytes are those that mean something
  * @context: passed to @row

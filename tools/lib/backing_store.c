@@ -27,10 +27,44 @@ libdefpager_backing_store_info(int backing_store,
 	return lib_ioctl(backing_store, DEFPAGER_IOC_BACKING_STORE_INFO, info);
 }
 
+LIBEXPORT int
+libdefpager_backing_store_create(int pager,
+				 struct defpager_backing_store_create *create)
+{
+	int ret = lib_ioctl(pager, DEFPAGER_IOC_BACKING_STORE_CREATE, create);
+
+	return ret < 0 ? ret : create->fd;
+}
+
+LIBEXPORT int
+libdefpager_backing_store_delete(int backing_store,
+				 struct defpager_backing_store_delete *request)
+{
+	return lib_ioctl(backing_store, DEFPAGER_IOC_BACKING_STORE_DELETE,
+			 request);
+}
+
+LIBEXPORT int
+libdefpager_backing_store_alert(int backing_store,
+				struct defpager_backing_store_alert *alert)
+{
+	return lib_ioctl(backing_store, DEFPAGER_IOC_BACKING_STORE_ALERT,
+			 alert);
+}
+
+LIB_DEFINE_LISTING(libdefpager_backing_stores, defpager_backing_store_info,
+		   DEFPAGER_IOC_BACKING_STORES)
+
 LIBEXPORT int libdefpager_segment_add(int backing_store,
 				      struct defpager_segment_add *add)
 {
 	return lib_ioctl(backing_store, DEFPAGER_IOC_SEGMENT_ADD, add);
+}
+
+LIBEXPORT int libdefpager_segment_remove(int backing_store,
+					 struct defpager_segment_remove *request)
+{
+	return lib_ioctl(backing_store, DEFPAGER_IOC_SEGMENT_REMOVE, request);
 }
 
 LIB_DEFINE_LISTING(libdefpager_segments, defpager_segment_info,

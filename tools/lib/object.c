@@ -18,3 +18,6 @@ LIBEXPORT int libdefpager_object_info(int object,
 
 LIB_DEFINE_LISTING(libdefpager_objects, defpager_object_info,
 		   DEFPAGER_IOC_OBJECTS)
+
+LIB_DEFINE_LISTING(libdefpager_object_pages, defpager_page_range,
+		   DEFPAGER_IOC_OBJECT_PAGES)

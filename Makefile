@@ -26,7 +26,8 @@ module:		## build the module for KVER= or KDIR= (the running kernel)
 tools:		## build the library and the tool
 	$(MAKE) -C tools OUTPUT=$(BUILD)
 
-selftests:	## build the tests
+# After the tools, whose library a test is linked with.
+selftests: tools	## build the tests
 	$(MAKE) -C selftests OUTPUT=$(BUILD)/selftests
 
 packages:	## install the Debian packages that building here needs

@@ -65,7 +65,8 @@ static int run_info(int argc, char **argv)
 	struct table_options options = { };
 	int pager, ret, status;
 
-	if (!table_parse(&cmd_info, argc, argv, &options, &status))
+	if (!table_parse(&cmd_info, argc, argv, &options, &status) ||
+	    !no_operand(&cmd_info, argc, argv, &status))
 		return status;
 	pager = pager_open();
 	if (pager < 0)

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* defpager objects */
 #include <pwd.h>
-#include <unistd.h>
 
-#include "table.h"
+#include "rows.h"
 
 /* In the order of the values below. */
-static const struct column columns[] = {
+const struct column object_columns[] = {
 	{ "id", COLUMN_NUMBER, "ID" },
 	{ "name", COLUMN_TEXT, "NAME" },
 	{ "owner", COLUMN_NUMBER, NULL },
@@ -33,7 +32,7 @@ static const char *owner_name(uid_t owner)
 	return number;
 }
 
-static int add_object(const struct defpager_object_info *object, void *table)
+int add_object_row(const struct defpager_object_info *object, void *table)
 {
 	const union value values[] = {
 		{ .number = object->id },
@@ -50,32 +49,21 @@ static int add_object(const struct defpager_object_info *object, void *table)
 	};
 
 	_Static_assert(sizeof(values) / sizeof(values[0]) + 1 ==
-		       sizeof(columns) / sizeof(columns[0]),
+		       sizeof(object_columns) / sizeof(object_columns[0]),
 		       "a value for each column");
 	table_add(table, values);
 	return 0;
 }
 
+static int list(int pager, struct table *table)
+{
+	return libdefpager_objects(pager, add_object_row, table);
+}
+
 static int run_objects(int argc, char **argv)
 {
-	struct table_options options = { };
-	struct table *table;
-	int pager, ret, status;
-
-	if (!table_parse(&cmd_objects, argc, argv, &options, &status))
-		return status;
-	pager = pager_open();
-	if (pager < 0)
-		return STATUS_FAILED;
-	table = table_create("objects", columns, &options);
-	ret = libdefpager_objects(pager, add_object, table);
-	close(pager);
-	if (ret < 0)
-		explain(OP_OBJECTS, LIBDEFPAGER_DEVICE, ret);
-	else
-		table_print(table);
-	table_destroy(table);
-	return ret < 0 ? STATUS_FAILED : STATUS_OK;
+	return list_pager(&cmd_objects, argc, argv, OP_OBJECTS,
+			  object_columns, list);
 }
 
 const struct command cmd_objects = {

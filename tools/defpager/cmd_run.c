@@ -2,14 +2,13 @@
 /* defpager run */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "defpager.h"
+#include "options.h"
 
 /* As of env(1), nohup(1) and the shell. */
 enum {
@@ -18,15 +17,8 @@ enum {
 	STATUS_SIGNALLED = 128,
 };
 
-enum {
-	OPT_HELP = 256,
-	OPT_NAME,
-	OPT_SIZE,
-	OPT_STORE,
-};
-
 static const struct option options[] = {
-	{ "help", no_argument, NULL, OPT_HELP },
+	OPTION_HELP,
 	{ "name", required_argument, NULL, OPT_NAME },
 	{ "size", required_argument, NULL, OPT_SIZE },
 	{ "store", required_argument, NULL, OPT_STORE },
@@ -65,8 +57,10 @@ static bool set_name(const char *name, struct defpager_object_create *create)
 	return true;
 }
 
-static bool parse_option(int option, struct request *request)
+static bool take(int option, void *context)
 {
+	struct request *request = context;
+
 	switch (option) {
 	case OPT_NAME:
 		return set_name(optarg, &request->create);
@@ -83,29 +77,13 @@ static bool parse_option(int option, struct request *request)
 /* False if there is nothing to run, with the exit status in *status. */
 static bool parse(int argc, char **argv, struct request *request, int *status)
 {
-	int option;
-
-	/* "+": the options of COMMAND are not ours. */
-	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
-		if (option == OPT_HELP) {
-			*status = command_help(&cmd_run);
-			return false;
-		}
-		if (!parse_option(option, request))
-			goto misused;
-	}
-	if (!request->create.object_size) {
-		complain("run wants --size");
-		goto misused;
-	}
-	if (optind == argc) {
-		complain("run wants a command");
-		goto misused;
-	}
+	if (!parse_options(&cmd_run, argc, argv, options, take, request,
+			   status))
+		return false;
 	request->command = argv + optind;
-	return true;
-
-misused:
+	if (request->create.object_size && optind < argc)
+		return true;
+	complain("run wants %s", optind < argc ? "--size" : "a command");
 	*status = command_misused(&cmd_run);
 	return false;
 }
@@ -308,5 +286,6 @@ const struct command cmd_run = {
 	"  --help         this text\n"
 	"\n"
 	"Example: defpager run --size 8G -- fio --name=test --filename={} --rw=randrw\n",
+	.runs_another = true,
 	.run = run_run,
 };

@@ -3,8 +3,8 @@
 #include <blkid.h>
 #include <stdlib.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
+#include "segments.h"
 #include "table.h"
 
 /* In the order of the values below. */
@@ -23,28 +23,50 @@ static const struct column columns[] = {
 	{ "bad_bytes", COLUMN_BYTES, "BAD" },
 	{ "pages_out", COLUMN_NUMBER, "PAGES-OUT" },
 	{ "pages_in", COLUMN_NUMBER, "PAGES-IN" },
+	{ "free_bytes", COLUMN_BYTES, NULL },
+	{ "in_flight_bytes", COLUMN_BYTES, NULL },
+	{ "write_errors", COLUMN_NUMBER, NULL },
+	{ "read_errors", COLUMN_NUMBER, NULL },
+	{ "discarded_bytes", COLUMN_BYTES, NULL },
 	{ }
 };
 
-struct listing {
-	struct table *table;
-	const char *store;
+static const struct option options[] = {
+	TABLE_OPTIONS,
+	{ "store", required_argument, NULL, OPT_STORE },
+	{ }
 };
+
+struct request {
+	struct table_options table;
+	const char *store;	/* NULL for all */
+};
+
+static bool take(int option, void *context)
+{
+	struct request *request = context;
+
+	if (option != OPT_STORE)
+		return table_take(option, &request->table);
+	request->store = optarg;
+	return true;
+}
 
 static const char *state_name(unsigned int state)
 {
 	switch (state) {
 	case DEFPAGER_SEGMENT_ACTIVE:
 		return "active";
+	case DEFPAGER_SEGMENT_DRAINING:
+		return "draining";
 	default:
 		return "unknown";
 	}
 }
 
 static int add_segment(const struct defpager_segment_info *segment,
-		       void *context)
+		       const char *store, void *table)
 {
-	const struct listing *listing = context;
 	/* NULL if the device is gone. */
 	char *device = blkid_devno_to_devname(makedev(segment->major,
 						      segment->minor));
@@ -53,7 +75,7 @@ static int add_segment(const struct defpager_segment_info *segment,
 		{ .text = device },
 		{ .number = segment->major },
 		{ .number = segment->minor },
-		{ .text = listing->store },
+		{ .text = store },
 		{ .text = state_name(segment->state) },
 		{ .number = segment->offset_bytes },
 		{ .number = segment->length_bytes },
@@ -63,36 +85,36 @@ static int add_segment(const struct defpager_segment_info *segment,
 		{ .number = segment->bad_bytes },
 		{ .number = segment->pages_out },
 		{ .number = segment->pages_in },
+		{ .number = segment->free_bytes },
+		{ .number = segment->in_flight_bytes },
+		{ .number = segment->write_errors },
+		{ .number = segment->read_errors },
+		{ .number = segment->discarded_bytes },
 	};
 
 	_Static_assert(sizeof(values) / sizeof(values[0]) + 1 ==
 		       sizeof(columns) / sizeof(columns[0]),
 		       "a value for each column");
-	table_add(listing->table, values);
+	table_add(table, values);
 	free(device);
 	return 0;
 }
 
 static int run_segments(int argc, char **argv)
 {
-	struct table_options options = { .store = DEFPAGER_DEFAULT_STORE };
-	struct listing listing;
-	int store, ret, status;
+	struct request request = { };
+	struct table *table;
+	int status, ret;
 
-	if (!table_parse(&cmd_segments, argc, argv, &options, &status))
+	if (!parse_options(&cmd_segments, argc, argv, options, take, &request,
+			   &status) ||
+	    !no_operand(&cmd_segments, argc, argv, &status))
 		return status;
-	store = backing_store_open(options.store);
-	if (store < 0)
-		return STATUS_FAILED;
-	listing.store = options.store;
-	listing.table = table_create("segments", columns, &options);
-	ret = libdefpager_segments(store, add_segment, &listing);
-	close(store);
-	if (ret < 0)
-		explain(OP_SEGMENTS, options.store, ret);
-	else
-		table_print(listing.table);
-	table_destroy(listing.table);
+	table = table_create("segments", columns, &request.table);
+	ret = each_segment(request.store, add_segment, table);
+	if (ret >= 0)
+		table_print(table);
+	table_destroy(table);
 	return ret < 0 ? STATUS_FAILED : STATUS_OK;
 }
 
@@ -101,10 +123,10 @@ const struct command cmd_segments = {
 	.summary = "list segments, the disk space of the pager",
 	.usage = "segments [--store STORE] [--json] [--bytes] [--noheadings]",
 	.help =
-	"Lists the segments of a backing store: which part of which device, and\n"
-	"how much of it holds pages. Needs to be run as root.\n"
+	"Lists the segments of all backing stores, or one: which part of which\n"
+	"device, and how much of it holds pages. Needs to be run as root.\n"
 	"\n"
-	"  --store STORE backing store to list (default: \"default\")\n"
+	"  --store STORE only those of this backing store\n"
 	TABLE_HELP,
 	.run = run_segments,
 };

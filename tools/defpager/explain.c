@@ -35,17 +35,54 @@ static const struct reason object_create_reasons[] = {
 	{ }
 };
 
+static const struct reason object_pages_reasons[] = {
+	{ ENOTTY, "is no memory object, or the loaded module does not know the "
+		  "request (modinfo defpager)" },
+	{ }
+};
+
 static const struct reason objects_reasons[] = {
 	{ }
 };
 
 static const struct reason backing_store_open_reasons[] = {
-	{ ENOENT, "there is no backing store of that name; \"default\" "
-		  "always exists" },
+	{ ENOENT, "there is no backing store of that name (defpager "
+		  "stores)" },
 	{ ENAMETOOLONG, "the name is too long for a backing store" },
 	{ EINVAL, "this cannot be the name of a backing store" },
 	{ EPERM, "using a backing store needs CAP_SYS_ADMIN; run this as "
 		 "root" },
+	{ }
+};
+
+static const struct reason backing_store_create_reasons[] = {
+	{ EEXIST, "there is a backing store of that name already (defpager "
+		  "stores)" },
+	{ EINVAL, "this cannot be the name of a backing store: no slashes and "
+		  "control characters, and not empty, \".\" or \"..\"" },
+	{ ENAMETOOLONG, "the name is too long for a backing store; 63 bytes "
+			"are possible" },
+	{ EPERM, "creating a backing store needs CAP_SYS_ADMIN; run this as "
+		 "root" },
+	{ }
+};
+
+static const struct reason backing_store_delete_reasons[] = {
+	{ EBUSY, "cannot be deleted: it is \"default\", or something else is "
+		 "removing a segment of it, or objects are confined to it "
+		 "(defpager objects), for which --target names another store" },
+	{ ENOSPC, "what it holds does not fit elsewhere; add a segment to "
+		  "another store first (defpager stores)" },
+	{ EINVAL, "the target must be another backing store" },
+	{ EINTR, "interrupted; it is in use as before, with what has not yet "
+		 "moved" },
+	{ ENODEV, "has been deleted already" },
+	{ EPERM, "deleting a backing store needs CAP_SYS_ADMIN; run this as "
+		 "root" },
+	{ }
+};
+
+static const struct reason backing_stores_reasons[] = {
 	{ }
 };
 
@@ -77,11 +114,24 @@ static const struct reason segment_add_reasons[] = {
 		      "block is larger than a page (blockdev --getss), or it is "
 		      "zoned, or it computes checksums and needs pages not to "
 		      "change while they are written (queue/stable_writes in "
-		      "sysfs)" },
+		      "sysfs), or it cannot discard (lsblk --discard)" },
 	{ ENOSPC, "the pager cannot address more space; its segments can hold "
 		  "4 PiB together" },
 	{ ENODEV, "the device is gone" },
 	{ ENXIO, "the device is gone" },
+	{ }
+};
+
+static const struct reason segment_remove_reasons[] = {
+	{ ENOENT, "is gone already" },
+	{ ENOSPC, "what it holds does not fit elsewhere; add another segment "
+		  "first (defpager stores)" },
+	{ EBUSY, "is being removed already, or is the last one of a store to "
+		 "which objects are confined (defpager objects), for which "
+		 "--target names another store" },
+	{ EINVAL, "the target must be another backing store" },
+	{ EINTR, "interrupted; it is in use as before" },
+	{ EPERM, "removing a segment needs CAP_SYS_ADMIN; run this as root" },
 	{ }
 };
 
@@ -92,6 +142,7 @@ static const struct reason segments_reasons[] = {
 /* What the kernel may say to any request. */
 static const struct reason common_reasons[] = {
 	{ EPERM, "not permitted; run this as root" },
+	{ ENODEV, "the backing store has been deleted" },
 	{ ENOMEM, "the kernel has no memory for this; free some and try "
 		  "again" },
 	{ ENOTTY, "the loaded module does not know this request; it must be "
@@ -107,10 +158,15 @@ static const struct reason *const reasons[] = {
 	[OP_PAGER_OPEN] = pager_open_reasons,
 	[OP_INFO] = info_reasons,
 	[OP_OBJECT_CREATE] = object_create_reasons,
+	[OP_OBJECT_PAGES] = object_pages_reasons,
 	[OP_OBJECTS] = objects_reasons,
+	[OP_BACKING_STORE_CREATE] = backing_store_create_reasons,
+	[OP_BACKING_STORE_DELETE] = backing_store_delete_reasons,
 	[OP_BACKING_STORE_OPEN] = backing_store_open_reasons,
+	[OP_BACKING_STORES] = backing_stores_reasons,
 	[OP_DEVICE_OPEN] = device_open_reasons,
 	[OP_SEGMENT_ADD] = segment_add_reasons,
+	[OP_SEGMENT_REMOVE] = segment_remove_reasons,
 	[OP_SEGMENTS] = segments_reasons,
 };
 

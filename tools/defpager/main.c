@@ -31,13 +31,13 @@ static void print_usage(FILE *file)
 	      "\n"
 	      "Commands:\n", file);
 	for (size_t i = 0; i < NR_COMMANDS; i++)
-		fprintf(file, "  %-13s %s\n", commands[i]->name,
+		fprintf(file, "  %-14s %s\n", commands[i]->name,
 			commands[i]->summary);
 	fputs("\n"
-	      "  help COMMAND  what a command does and its options;\n"
-	      "                the same as defpager COMMAND --help\n"
-	      "  --help        this text\n"
-	      "  --version     the version of the tool\n"
+	      "  help COMMAND   what a command does and its options;\n"
+	      "                 the same as defpager COMMAND --help\n"
+	      "  --help         this text\n"
+	      "  --version      the version of the tool\n"
 	      "\n"
 	      "The manual is defpager(8).\n", file);
 }

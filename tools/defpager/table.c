@@ -44,9 +44,8 @@ const char *human_size(uint64_t bytes)
 	return text;
 }
 
-/* What the value looks like, allocated; NULL if there is none. */
-static char *format_value(enum column_type type, const union value *value,
-			  const struct table_options *options)
+char *format_value(enum column_type type, const union value *value,
+		   const struct table_options *options)
 {
 	const char *fixed = NULL;
 	char *text = NULL;
@@ -63,7 +62,9 @@ static char *format_value(enum column_type type, const union value *value,
 		fixed = value->number ? "yes" : "no";
 	} else if (type == COLUMN_BYTES && !options->json && !options->bytes) {
 		fixed = human_size(value->number);
-	} else if (asprintf(&text, "%" PRIu64, value->number) < 0) {
+	} else if (asprintf(&text, type == COLUMN_SIGNED ? "%" PRId64
+							 : "%" PRIu64,
+			    value->number) < 0) {
 		die_no_memory();
 	}
 	if (!text)
@@ -102,6 +103,11 @@ static bool column_shown(const struct column *column,
 			 const struct table_options *options)
 {
 	return options->json || column->heading;
+}
+
+static const char *json_literal(enum column_type type, const char *text)
+{
+	return type == COLUMN_FLAG ? (*text == '1' ? "true" : "false") : text;
 }
 
 static void add_column(struct table *table, const struct column *column)
@@ -162,6 +168,52 @@ void table_add(struct table *table, const union value *values)
 void table_print(struct table *table)
 {
 	check(scols_print_table(table->scols));
+}
+
+static void print_json_string(const char *text)
+{
+	putchar('"');
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			printf("\\%c", *text);
+		else if ((unsigned char)*text < ' ')
+			printf("\\u%04x", *text);
+		else
+			putchar(*text);
+	}
+	putchar('"');
+}
+
+static void print_json_row(const struct table *table,
+			   struct libscols_line *line)
+{
+	const struct column *column = table->columns;
+
+	for (size_t i = 0; column[i].key; i++) {
+		struct libscols_cell *cell = scols_line_get_cell(line, i);
+		const char *text = scols_cell_get_data(cell);
+
+		printf("%s\"%s\":", i ? "," : "", column[i].key);
+		if (!text)
+			fputs("null", stdout);
+		else if (column[i].type == COLUMN_TEXT)
+			print_json_string(text);
+		else
+			fputs(json_literal(column[i].type, text), stdout);
+	}
+}
+
+void table_print_member(struct table *table)
+{
+	size_t rows = scols_table_get_nlines(table->scols);
+
+	printf("\"%s\":[", scols_table_get_name(table->scols));
+	for (size_t i = 0; i < rows; i++) {
+		fputs(i ? ",{" : "{", stdout);
+		print_json_row(table, scols_table_get_line(table->scols, i));
+		putchar('}');
+	}
+	putchar(']');
 }
 
 void table_destroy(struct table *table)

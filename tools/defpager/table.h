@@ -3,12 +3,13 @@
 #ifndef DEFPAGER_TABLE_H
 #define DEFPAGER_TABLE_H
 
-#include "defpager.h"
+#include "options.h"
 
 /* How a value is shown to people. JSON has numbers as they are. */
 enum column_type {
 	COLUMN_TEXT,
 	COLUMN_NUMBER,
+	COLUMN_SIGNED,
 	COLUMN_BYTES,	/* 1.5G, or 1610612736 with --bytes */
 	COLUMN_FLAG,	/* yes or no, in JSON true or false */
 };
@@ -25,18 +26,23 @@ union value {
 	uint64_t number;
 };
 
-/* The options that all listings have, and --store for those that take it. */
+/* The options that all listings have. */
 struct table_options {
 	bool json;
 	bool bytes;
 	bool noheadings;
-	const char *store;	/* preset to accept --store */
 };
 
-/*
- * Parse the command line of a listing.  False if there is nothing to list,
- * with the exit status in *status.
- */
+/* For a command's array of options, and for what it takes. */
+#define TABLE_OPTIONS \
+	OPTION_HELP, \
+	{ "bytes", no_argument, NULL, OPT_BYTES }, \
+	{ "json", no_argument, NULL, OPT_JSON }, \
+	{ "noheadings", no_argument, NULL, OPT_NOHEADINGS }
+
+bool table_take(int option, struct table_options *options);
+
+/* parse_options() for a listing which has no other options. */
 bool table_parse(const struct command *command, int argc, char **argv,
 		 struct table_options *options, int *status);
 
@@ -56,10 +62,25 @@ void table_add(struct table *table, const union value *values);
 void table_print(struct table *table);
 void table_destroy(struct table *table);
 
+/*
+ * In table_line.c, for what goes on line by line: headings, and rows below them
+ * in columns of a fixed width.
+ */
+void table_print_headings(const struct column *columns);
+void table_print_line(const struct column *columns, const union value *values,
+		      const struct table_options *options);
+
+/* In JSON and without a line feed: "NAME":[...], to be a member of an object. */
+void table_print_member(struct table *table);
+
 /* A single row, to people as one line for each column. */
 void table_print_record(const char *name, const struct column *columns,
 			const union value *values,
 			const struct table_options *options);
+
+/* As it is shown, allocated; NULL if there is none. */
+char *format_value(enum column_type type, const union value *value,
+		   const struct table_options *options);
 
 /* 1.5G; the result lives until the next call. */
 const char *human_size(uint64_t bytes);

@@ -25,10 +25,17 @@ static const struct column columns[] = {
 	{ "read_errors", COLUMN_NUMBER, "  pages that failed" },
 	{ "zero_pages", COLUMN_NUMBER, "Zero pages not written" },
 	{ "clean_drops", COLUMN_NUMBER, "Clean pages not rewritten" },
+	{ "pageout_calls", COLUMN_NUMBER, "Asked to page out" },
+	{ "pagein_calls", COLUMN_NUMBER, "Asked to bring in" },
+	{ "pages_unavail", COLUMN_NUMBER, "  pages filled with zeros" },
+	{ "pages_init", COLUMN_NUMBER, NULL },
+	{ "pages_init_writes", COLUMN_NUMBER, NULL },
 	{ }
 };
 
+/* Of the totals, some come with each store. */
 static void print_info(const struct defpager_info *info,
+		       const struct defpager_backing_store_info *store,
 		       const struct table_options *options)
 {
 	const union value values[] = {
@@ -51,6 +58,11 @@ static void print_info(const struct defpager_info *info,
 		{ .number = info->read_errors },
 		{ .number = info->zero_pages },
 		{ .number = info->clean_drops },
+		{ .number = store->pageout_calls },
+		{ .number = store->pagein_calls },
+		{ .number = store->pages_unavail },
+		{ .number = store->pages_init },
+		{ .number = store->pages_init_writes },
 	};
 
 	_Static_assert(sizeof(values) / sizeof(values[0]) + 1 ==
@@ -59,9 +71,17 @@ static void print_info(const struct defpager_info *info,
 	table_print_record("info", columns, values, options);
 }
 
+static int keep_first(const struct defpager_backing_store_info *store,
+		      void *first)
+{
+	*(struct defpager_backing_store_info *)first = *store;
+	return 1;
+}
+
 static int run_info(int argc, char **argv)
 {
 	struct defpager_info info = { .size = sizeof(info) };
+	struct defpager_backing_store_info store;
 	struct table_options options = { };
 	int pager, ret, status;
 
@@ -72,12 +92,14 @@ static int run_info(int argc, char **argv)
 	if (pager < 0)
 		return STATUS_FAILED;
 	ret = libdefpager_info(pager, &info);
+	if (!ret)
+		ret = libdefpager_backing_stores(pager, keep_first, &store);
 	close(pager);
 	if (ret < 0) {
 		explain(OP_INFO, LIBDEFPAGER_DEVICE, ret);
 		return STATUS_FAILED;
 	}
-	print_info(&info, &options);
+	print_info(&info, &store, &options);
 	return STATUS_OK;
 }
 

@@ -7,8 +7,12 @@
 
 static const struct command *const commands[] = {
 	&cmd_segment_add,
+	&cmd_segment_remove,
+	&cmd_store_create,
+	&cmd_store_delete,
 	&cmd_run,
 	&cmd_info,
+	&cmd_stores,
 	&cmd_segments,
 	&cmd_objects,
 };

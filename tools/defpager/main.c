@@ -15,6 +15,8 @@ static const struct command *const commands[] = {
 	&cmd_stores,
 	&cmd_segments,
 	&cmd_objects,
+	&cmd_pages,
+	&cmd_watch,
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -371,6 +371,7 @@ int defpager_store_usable(struct defpager_store *store);
 int defpager_store_close(struct defpager_store *store, bool target);
 void defpager_store_reopen(struct defpager_store *store);
 void defpager_store_unlist(struct defpager_store *store);
+u64 defpager_store_used(struct defpager_store *store);
 void defpager_store_info(struct defpager_store *store,
 			 struct defpager_backing_store_info *info);
 bool defpager_store_row(u64 start, struct defpager_backing_store_info *row);
@@ -437,6 +438,7 @@ void defpager_space_restore(struct defpager_segment *segment);
 int defpager_space_check_rehome(struct defpager_store *from,
 				struct defpager_store *to, u64 capacity);
 u64 defpager_space_free(struct defpager_store *store);
+u64 defpager_space_free_all(void);
 
 /* In place.c */
 extern struct list_head defpager_tiers;

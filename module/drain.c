@@ -378,12 +378,9 @@ static bool defpager_drain_no_objects(struct defpager_drain *drain)
 /* Is there nothing left on the closed segments? */
 static bool defpager_drain_empty(struct defpager_drain *drain)
 {
-	struct defpager_backing_store_info info;
-
 	if (drain->segment)
 		return !READ_ONCE(drain->segment->slots.used);
-	defpager_store_info(drain->store, &info);
-	return !info.used_bytes;
+	return !defpager_store_used(drain->store);
 }
 
 /* --- the requests --------------------------------------------------------- */

@@ -537,6 +537,27 @@ int defpager_space_check_rehome(struct defpager_store *from,
 }
 
 /**
+ * defpager_space_free_all() - slots of all stores that are promised to nobody
+ *
+ * The sum of what defpager_space_free() says of each, without the effort.
+ *
+ * Context: RCU read lock held.
+ */
+u64 defpager_space_free_all(void)
+{
+	s64 free = max_t(s64, atomic64_read(&defpager_pool_free), 0) +
+		   atomic64_read(&defpager_pool_unpopulated);
+	struct defpager_store *store;
+	unsigned long id;
+
+	xa_for_each(&defpager_stores, id, store)
+		if (defpager_store_exclusive(store))
+			free += max_t(s64, atomic64_read(&store->free), 0) +
+				atomic64_read(&store->unpopulated);
+	return free;
+}
+
+/**
  * defpager_space_free() - slots of each store that are promised to nobody
  * @store: the store asked for
  *

@@ -244,6 +244,17 @@ static void defpager_store_sum_segments(struct defpager_store *store,
 	}
 }
 
+/* Slots of a store that hold a page. */
+u64 defpager_store_used(struct defpager_store *store)
+{
+	struct defpager_backing_store_info sum = { .size = sizeof(sum) };
+
+	rcu_read_lock();
+	defpager_store_sum_segments(store, &sum);
+	rcu_read_unlock();
+	return sum.used_bytes >> PAGE_SHIFT;
+}
+
 /* All but what concerns the whole pager. */
 static void __defpager_store_info(struct defpager_store *store,
 				  struct defpager_backing_store_info *info)
@@ -298,21 +309,23 @@ bool defpager_store_row(u64 start, struct defpager_backing_store_info *row)
 /* Space and numbers of all stores together. */
 void defpager_stores_info(struct defpager_info *info)
 {
-	struct defpager_backing_store_info sum;
+	struct defpager_backing_store_info sum = { .size = sizeof(sum) };
 	struct defpager_store *store;
 	unsigned long id;
 
 	rcu_read_lock();
 	xa_for_each(&defpager_stores, id, store) {
-		__defpager_store_info(store, &sum);
+		defpager_store_sum_segments(store, &sum);
 		info->nr_stores++;
-		info->nr_segments += sum.nr_segments;
-		info->total_bytes += sum.total_bytes;
-		info->free_bytes += sum.free_bytes;
-		info->reserved_bytes += sum.reserved_bytes;
-		info->used_bytes += sum.used_bytes;
-		info->bad_bytes += sum.bad_bytes;
 	}
+	info->nr_segments = sum.nr_segments;
+	info->total_bytes = sum.total_bytes;
+	info->used_bytes = sum.used_bytes;
+	info->bad_bytes = sum.bad_bytes;
+	info->free_bytes = min(defpager_space_free_all() << PAGE_SHIFT,
+			       sum.total_bytes - sum.bad_bytes);
+	info->reserved_bytes = sum.total_bytes - sum.bad_bytes -
+			       info->free_bytes;
 	rcu_read_unlock();
 }
 

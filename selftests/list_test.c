@@ -127,12 +127,14 @@ TEST_F(list, shorter_rows_hold_what_they_can)
 {
 	const uint32_t size = variant->min_size;
 	unsigned char whole[NR * MAX_ROW], rows[NR * MAX_ROW];
+	uint64_t start = 0;
 
 	memset(rows, POISON, sizeof(rows));
-	ASSERT_EQ(NR, list_rows(self->fd, variant->cmd, &(uint64_t){ 0 }, whole,
+	ASSERT_EQ(NR, list_rows(self->fd, variant->cmd, &start, whole,
 				variant->row_size, NR));
-	ASSERT_EQ(NR, list_rows(self->fd, variant->cmd, &(uint64_t){ 0 }, rows,
-				size, NR));
+	start = 0;
+	ASSERT_EQ(NR, list_rows(self->fd, variant->cmd, &start, rows, size,
+				NR));
 	for (int i = 0; i < NR; i++) {
 		ASSERT_EQ(size, row_valid(rows + i * size));
 		/* All but the size is the same. */

@@ -29,6 +29,20 @@ bool defpager_cached(struct defpager_object *object, pgoff_t index)
 	return entry && !xa_is_value(entry);
 }
 
+/* Have space promised for a page that is touched for the first time. */
+static int defpager_first_touch(struct defpager_object *object, pgoff_t index)
+{
+	u64 nr = defpager_object_prepaid(object) ? 0 : 1;
+	int ret;
+
+	ret = defpager_map_prepare(&object->map, index, GFP_KERNEL);
+	if (!ret && nr)
+		ret = defpager_promise(object, nr);
+	if (!ret && !defpager_map_claim(&object->map, index) && nr)
+		defpager_unpromise(object, nr);
+	return ret;
+}
+
 /*
  * The content of a page that has no slot, in a locked folio.  If the page has
  * not been promised space it is now, since it may become dirty from here on.
@@ -37,16 +51,12 @@ bool defpager_cached(struct defpager_object *object, pgoff_t index)
 static int defpager_fill_zero(struct defpager_object *object,
 			      struct folio *folio, u64 entry, bool zeroed)
 {
-	pgoff_t index = folio->index;
 	int ret;
 
 	if (entry == DEFPAGER_ENTRY_NONE) {
-		ret = defpager_map_prepare(&object->map, index, GFP_KERNEL);
-		if (!ret)
-			ret = defpager_promise(object, 1);
+		ret = defpager_first_touch(object, folio->index);
 		if (ret)
 			return ret;
-		defpager_map_set(&object->map, index, DEFPAGER_ENTRY_RESERVED);
 	}
 	defpager_count(DEFPAGER_PAGES_UNAVAIL, folio_nr_pages(folio));
 	if (!zeroed)
@@ -153,7 +163,8 @@ struct folio *defpager_get_folio(struct defpager_object *object, pgoff_t index,
 	int ret;
 
 	/* Look before a folio is allocated in vain. */
-	if (defpager_promise_hopeless(object) &&
+	if (!defpager_object_prepaid(object) &&
+	    defpager_promise_hopeless(object) &&
 	    defpager_map_get(&object->map, index) == DEFPAGER_ENTRY_NONE)
 		return ERR_PTR(-ENOSPC);
 	do {
@@ -168,7 +179,9 @@ struct folio *defpager_get_folio(struct defpager_object *object, pgoff_t index,
 	} while (folio == ERR_PTR(added ? -EEXIST : -ENOENT));
 	if (IS_ERR(folio))
 		return folio;
-	ret = defpager_fill(object, folio, added, overwrite);
+	/* Its memory has failed, and nobody could take it away. */
+	ret = folio_test_hwpoison(folio) ? -EIO :
+	      defpager_fill(object, folio, added, overwrite);
 	if (ret) {
 		folio_unlock(folio);
 		folio_put(folio);
@@ -248,6 +261,8 @@ static bool defpager_dirty_folio(struct address_space *mapping,
  */
 static bool defpager_release_folio(struct folio *folio, gfp_t gfp)
 {
+	struct defpager_object *object;
+
 	if (folio_ref_count(folio) != 1 + folio_nr_pages(folio))
 		return false;
 	/* Pairs with the barrier in folio_put(): the reference, the mark. */
@@ -256,17 +271,27 @@ static bool defpager_release_folio(struct folio *folio, gfp_t gfp)
 		defpager_count(DEFPAGER_CLEAN_DROPS, folio_nr_pages(folio));
 		return true;
 	}
-	if (gfp)
-		defpager_want(defpager_object(folio->mapping->host), folio,
-			      gfp);
+	object = defpager_object(folio->mapping->host);
+	if (gfp && !defpager_object_resident(object))
+		defpager_want(object, folio, gfp);
 	return false;
 }
 
 /*
  * The memory of a locked folio has gone bad, and it is unmapped.  A clean one
  * can be read again.  Of a dirty one the content is lost, and that must not be
- * forgotten: neither zeros nor what the slot has are what was there.
+ * forgotten: neither zeros nor what the slot has are what was there.  So it is
+ * if somebody besides the page cache and our caller has a reference: direct
+ * I/O, which may be writing to the page, marks it when it has ended.
  */
+static bool defpager_folio_is_newer(struct folio *folio)
+{
+	if (folio_ref_count(folio) > folio_nr_pages(folio) + 1)
+		return true;
+	smp_rmb(); /* as in defpager_release_folio() */
+	return folio_test_checked(folio) || folio_test_dirty(folio);
+}
+
 static int defpager_error_remove_folio(struct address_space *mapping,
 				       struct folio *folio)
 {
@@ -276,8 +301,7 @@ static int defpager_error_remove_folio(struct address_space *mapping,
 
 	folio_wait_writeback(folio);
 	entry = defpager_map_get(&object->map, index);
-	if ((folio_test_checked(folio) || folio_test_dirty(folio)) &&
-	    entry != DEFPAGER_ENTRY_NONE) {
+	if (entry != DEFPAGER_ENTRY_NONE && defpager_folio_is_newer(folio)) {
 		defpager_map_set(&object->map, index, DEFPAGER_ENTRY_LOST);
 		if (defpager_entry_is_slot(entry))
 			defpager_slot_free(object, entry);

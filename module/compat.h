@@ -10,6 +10,7 @@
 #include <linux/blkdev.h>
 #include <linux/err.h>
 #include <linux/fs.h>
+#include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/uio.h>
 #include <linux/version.h>
@@ -21,6 +22,14 @@
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 /* 6.3: ->setattr and its helpers take a mnt_idmap, not a user_namespace. */
 #define mnt_idmap user_namespace
+
+/* 6.3: the flags of a mapping are changed through helpers. */
+static inline void compat_vm_flags_clear(struct vm_area_struct *vma,
+					 vm_flags_t flags)
+{
+	vma->vm_flags &= ~flags;
+}
+#define vm_flags_clear compat_vm_flags_clear
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)

@@ -28,7 +28,11 @@
  * by the holder of one of these:
  *  - the folio lock of the folio in the page cache at that index,
  *  - PG_writeback of that folio, which truncation waits for,
- *  - mapping->invalidate_lock exclusively, with no folio at that index.
+ *  - mapping->invalidate_lock exclusively and the i_pages lock, with no folio
+ *    at that index; the second one, because not all who bring in a page hold
+ *    the first one (uprobes do not).
+ * Besides, i_rwsem gives the right to promise space for a page that has none,
+ * by defpager_map_claim(), which is all that happens to such an entry.
  * Everybody else may look, but takes what is found for a hint.
  */
 #ifndef DEFPAGER_H
@@ -42,6 +46,7 @@
 #include <linux/mempool.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 #include <linux/defpager.h>
@@ -83,6 +88,15 @@ struct defpager_map {
 	struct xarray leaves;		/* index >> LEAF_SHIFT to leaf */
 	atomic_long_t reserved;		/* entries that are not NONE */
 	atomic_long_t stored;		/* entries that are slots */
+};
+
+/* Entries changed at a time by defpager_map_take(). */
+#define DEFPAGER_TAKE		64
+
+struct defpager_taken {
+	unsigned int nr_pages;		/* that had been touched */
+	unsigned int nr_slots;
+	u64 slots[DEFPAGER_TAKE];
 };
 
 /*
@@ -239,6 +253,8 @@ struct defpager_object {
 	u64 home_slots;			/* slots it has in its home, if confined */
 	struct list_head stale;		/* and in homes that it had */
 	bool confined;			/* to @store, by its descriptor */
+	u32 flags;			/* enum defpager_object_flags */
+	u32 seals;			/* changed under i_rwsem */
 	u32 id;				/* index in defpager_objects */
 	u64 nonce;			/* that no other object ever had */
 	loff_t max_size;		/* bytes; i_size never exceeds it */
@@ -258,6 +274,25 @@ static inline struct defpager_object *defpager_object(struct inode *inode)
 
 /* Requests are counted by log2 of their pages: up to 4 GiB of 4 KiB pages. */
 #define DEFPAGER_REQUEST_SIZES	20
+
+/* Are its pages promised no space when they are touched? */
+static inline bool defpager_object_prepaid(struct defpager_object *object)
+{
+	return object->flags & (DEFPAGER_OBJECT_RESERVE |
+				DEFPAGER_OBJECT_RESIDENT);
+}
+
+static inline bool defpager_object_resident(struct defpager_object *object)
+{
+	return object->flags & DEFPAGER_OBJECT_RESIDENT;
+}
+
+/* Has somebody besides the page cache and the mappings a reference? */
+static inline bool defpager_folio_held(struct folio *folio)
+{
+	return folio_ref_count(folio) !=
+	       folio_nr_pages(folio) + folio_mapcount(folio);
+}
 
 /* Totals since the module was loaded; one set per CPU, summed when read. */
 enum defpager_counter {
@@ -499,15 +534,21 @@ pgoff_t defpager_map_next(struct defpager_map *map, pgoff_t index, pgoff_t last,
 			  bool touched);
 pgoff_t defpager_map_find(struct defpager_map *map, pgoff_t index,
 			  bool (*match)(u64 entry, void *data), void *data);
-void defpager_map_clear(struct defpager_object *object, pgoff_t first,
-			bool destroy);
+bool defpager_map_claim(struct defpager_map *map, pgoff_t index);
+u64 defpager_map_claim_range(struct defpager_map *map, pgoff_t index,
+			     pgoff_t last);
+u64 defpager_map_untouched(struct defpager_map *map, pgoff_t index,
+			   pgoff_t last);
+void defpager_map_take(struct defpager_map *map, pgoff_t index, unsigned int nr,
+		       u64 entry, struct defpager_taken *taken);
+void defpager_map_destroy(struct defpager_object *object);
 
 /* In object.c */
 int __init defpager_objects_init(void);
 void defpager_objects_exit(void);
 void defpager_mount_put(void);
 struct file *defpager_object_file(struct defpager_store *store, loff_t size,
-				  const char *name);
+				  u32 flags, const char *name);
 struct defpager_object *defpager_object_get_next(u64 id);
 bool defpager_object_alone(struct defpager_object *object);
 void defpager_object_put(struct defpager_object *object);
@@ -519,6 +560,26 @@ u64 defpager_nr_objects(void);
 /* In file.c */
 extern const struct file_operations defpager_object_fops;
 extern const struct inode_operations defpager_object_iops;
+int defpager_zero_gap(struct inode *inode, loff_t pos);
+
+/* In fallocate.c */
+struct folio *defpager_edge_folio(struct inode *inode, loff_t pos);
+int defpager_zero_edge(struct inode *inode, struct folio *folio, loff_t pos,
+		       loff_t end);
+void defpager_forget(struct defpager_object *object, pgoff_t index,
+		     pgoff_t last, u64 entry);
+long defpager_fallocate(struct file *file, int mode, loff_t offset, loff_t len);
+
+/* In seal.c */
+int defpager_object_seal(struct file *file, u32 add);
+int defpager_seal_check_mmap(struct defpager_object *object,
+			     struct vm_area_struct *vma);
+
+/* In range.c */
+int defpager_range_move(struct file *file,
+			struct defpager_object_pageout *arg);
+void defpager_drain_lru(struct file *file, pgoff_t index);
+int defpager_fadvise(struct file *file, loff_t offset, loff_t len, int advice);
 
 /* In aops.c */
 extern const struct address_space_operations defpager_aops;
@@ -551,6 +612,15 @@ void defpager_writeback_begin(struct folio *folio);
 void defpager_writeback_end(struct folio *folio);
 void defpager_writeback_progress(unsigned int nr);
 void defpager_wait_progress(void);
+extern wait_queue_head_t defpager_progress_wait;
+
+/*
+ * Wait for something that page-out makes true, if not at once; -ERESTARTSYS on
+ * a signal.
+ */
+#define defpager_wait_for(condition)					\
+	wait_event_interruptible_timeout(defpager_progress_wait, condition, \
+					 HZ / 10)
 
 /* In bio.c */
 int __init defpager_bio_init(void);

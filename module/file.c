@@ -118,6 +118,11 @@ static ssize_t defpager_write_page(struct defpager_object *object, loff_t pos,
 	struct folio *folio;
 	size_t copied;
 
+	if (object->seals & (DEFPAGER_SEAL_WRITE | DEFPAGER_SEAL_FUTURE_WRITE))
+		return -EPERM;
+	if (object->seals & DEFPAGER_SEAL_GROW &&
+	    pos + len > i_size_read(&object->inode))
+		return -EPERM;
 	if (fault_in_iov_iter_readable(from, len) == len)
 		return -EFAULT;
 	folio = defpager_get_folio(object, pos >> PAGE_SHIFT,
@@ -174,47 +179,9 @@ static ssize_t defpager_write_pages(struct kiocb *iocb, struct iov_iter *from)
 
 /*
  * What lies behind the end of the object in its last page is not content, but
- * mappings reach it.  Make it zero before it becomes content, and keep what is
- * cut off from coming back.  @size is where the zeros begin.
+ * mappings reach it.  It is made zero before it becomes content, and what is
+ * cut off is kept from coming back.
  */
-static struct folio *defpager_tail_folio(struct inode *inode, loff_t size)
-{
-	struct defpager_object *object = defpager_object(inode);
-	pgoff_t index = size >> PAGE_SHIFT;
-	u64 entry = defpager_map_get(&object->map, index);
-	struct folio *folio;
-
-	if (!offset_in_page(size) || entry == DEFPAGER_ENTRY_NONE ||
-	    entry == DEFPAGER_ENTRY_LOST)
-		return NULL;
-	folio = defpager_get_folio(object, index,
-				   mapping_gfp_mask(inode->i_mapping), false);
-	if (!IS_ERR(folio))
-		folio_unlock(folio);
-	return folio;
-}
-
-static int defpager_zero_tail(struct inode *inode, struct folio *folio,
-			      loff_t size)
-{
-	if (!folio)
-		return 0;
-	folio_lock(folio);
-	/* Nothing but failing memory takes it away meanwhile. */
-	if (folio->mapping != inode->i_mapping || folio_test_hwpoison(folio)) {
-		folio_unlock(folio);
-		folio_put(folio);
-		return -EIO;
-	}
-	folio_zero_segment(folio, offset_in_folio(folio, size),
-			   offset_in_folio(folio, size - 1) -
-			   offset_in_page(size - 1) + PAGE_SIZE);
-	folio_mark_dirty(folio);
-	folio_unlock(folio);
-	folio_put(folio);
-	return 0;
-}
-
 static int defpager_resize(struct inode *inode, loff_t size)
 {
 	struct defpager_object *object = defpager_object(inode);
@@ -222,39 +189,47 @@ static int defpager_resize(struct inode *inode, loff_t size)
 	struct folio *tail;
 	int ret;
 
-	if (size == old)
-		return 0;
-	/* The page stays while we have a reference: nothing fails later. */
-	tail = defpager_tail_folio(inode, min(size, old));
-	if (IS_ERR(tail))
-		return PTR_ERR(tail);
+	if ((size < old && object->seals & DEFPAGER_SEAL_SHRINK) ||
+	    (size > old && object->seals & DEFPAGER_SEAL_GROW))
+		return -EPERM;
 	if (size > old) {
-		ret = defpager_zero_tail(inode, tail, old);
+		ret = defpager_zero_gap(inode, size);
 		if (!ret)
 			truncate_setsize(inode, size);
 		return ret;
 	}
+	/* The page stays while we have a reference: nothing fails later. */
+	tail = defpager_edge_folio(inode, size);
+	if (IS_ERR(tail))
+		return PTR_ERR(tail);
 	filemap_invalidate_lock(inode->i_mapping);
 	truncate_setsize(inode, size);
-	defpager_map_clear(object, DIV_ROUND_UP_ULL(size, PAGE_SIZE), false);
+	/* Also what was promised behind the end. */
+	defpager_forget(object, DIV_ROUND_UP_ULL(size, PAGE_SIZE),
+			(object->max_size - 1) >> PAGE_SHIFT,
+			DEFPAGER_ENTRY_NONE);
 	filemap_invalidate_unlock(inode->i_mapping);
 	/* What is cut off is zeroed again before it can become content. */
-	defpager_zero_tail(inode, tail, size);
+	defpager_zero_edge(inode, tail, size, round_up(size, PAGE_SIZE));
 	return 0;
 }
 
-/* What is skipped between the end and a write behind it reads as zero. */
-static int defpager_zero_gap(struct inode *inode, loff_t pos)
+/*
+ * What is skipped between the end and a write behind it, or a larger size,
+ * reads as zero.
+ */
+int defpager_zero_gap(struct inode *inode, loff_t pos)
 {
 	loff_t size = i_size_read(inode);
 	struct folio *tail;
 
 	if (pos <= size)
 		return 0;
-	tail = defpager_tail_folio(inode, size);
+	tail = defpager_edge_folio(inode, size);
 	if (IS_ERR(tail))
 		return PTR_ERR(tail);
-	return defpager_zero_tail(inode, tail, size);
+	return defpager_zero_edge(inode, tail, size,
+				  round_up(size, PAGE_SIZE));
 }
 
 static ssize_t defpager_write_iter(struct kiocb *iocb, struct iov_iter *from)
@@ -321,6 +296,11 @@ static loff_t defpager_llseek(struct file *file, loff_t offset, int whence)
 
 static int defpager_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	int ret = defpager_seal_check_mmap(defpager_object(file_inode(file)),
+					   vma);
+
+	if (ret)
+		return ret;
 	file_accessed(file);
 	vma->vm_ops = &defpager_vm_ops;
 	/* Where readahead of this mapping stands, see readahead.c. */
@@ -347,6 +327,8 @@ static void defpager_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "defpager-resident:\t%llu\n", info.resident_bytes);
 	seq_printf(m, "defpager-stored:\t%llu\n", info.stored_bytes);
 	seq_printf(m, "defpager-reserved:\t%llu\n", info.reserved_bytes);
+	seq_printf(m, "defpager-seals:\t%#x\n",
+		   READ_ONCE(defpager_object(file_inode(file))->seals));
 }
 
 /* The file that an object was created with gives back the mount. */
@@ -366,6 +348,8 @@ const struct file_operations defpager_object_fops = {
 	.splice_write	= iter_file_splice_write,
 	.mmap		= defpager_mmap,
 	.fsync		= defpager_fsync,
+	.fallocate	= defpager_fallocate,
+	.fadvise	= defpager_fadvise,
 	.release	= defpager_release,
 	.unlocked_ioctl	= defpager_object_ioctl,
 	.compat_ioctl	= compat_ptr_ioctl,
@@ -400,7 +384,9 @@ static int defpager_getattr(struct mnt_idmap *idmap, const struct path *path,
 	struct defpager_object *object = defpager_object(inode);
 
 	compat_fillattr(idmap, request_mask, inode, stat);
-	stat->blocks = (u64)atomic_long_read(&object->map.reserved) <<
+	/* A resident-only object is promised nothing, but takes memory. */
+	stat->blocks = max_t(u64, READ_ONCE(object->promised),
+			     atomic_long_read(&object->map.reserved)) <<
 		       (PAGE_SHIFT - SECTOR_SHIFT);
 	return 0;
 }

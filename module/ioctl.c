@@ -147,11 +147,16 @@ static int defpager_info_ioctl(struct defpager_request *request, void *data)
 static int defpager_object_create(struct defpager_request *request,
 				  struct defpager_object_create *arg)
 {
+	u32 flags = arg->flags & ~DEFPAGER_OBJECT_SEQNO;
 	struct defpager_store *store = NULL;
 	struct file *file;
 	int ret;
 
-	if (arg->flags & ~DEFPAGER_OBJECT_SEQNO)
+	if (flags & ~(DEFPAGER_OBJECT_RESERVE | DEFPAGER_OBJECT_RESIDENT))
+		return -EINVAL;
+	/* What is resident-only is promised no space, by no store. */
+	if (flags & DEFPAGER_OBJECT_RESIDENT &&
+	    (flags & DEFPAGER_OBJECT_RESERVE || arg->backing_store != -1))
 		return -EINVAL;
 	if (!(arg->flags & DEFPAGER_OBJECT_SEQNO) && arg->seqno)
 		return -EINVAL;
@@ -165,7 +170,7 @@ static int defpager_object_create(struct defpager_request *request,
 		if (IS_ERR(store))
 			return PTR_ERR(store);
 	}
-	file = defpager_object_file(store, arg->object_size, arg->name);
+	file = defpager_object_file(store, arg->object_size, flags, arg->name);
 	if (store)
 		defpager_store_put(store);
 	if (IS_ERR(file))
@@ -304,6 +309,27 @@ static int defpager_object_info_ioctl(struct defpager_request *request,
 	return 0;
 }
 
+static int defpager_object_seal_ioctl(struct defpager_request *request,
+				      void *data)
+{
+	struct defpager_object_seal *arg = data;
+	struct file *file = request->on;
+	int ret = 0;
+
+	if (arg->flags)
+		return -EINVAL;
+	if (arg->add)
+		ret = defpager_object_seal(file, arg->add);
+	arg->seals = READ_ONCE(defpager_object(file_inode(file))->seals);
+	return ret;
+}
+
+static int defpager_object_pageout_ioctl(struct defpager_request *request,
+					 void *data)
+{
+	return defpager_range_move(request->on, data);
+}
+
 static const struct defpager_ioctl defpager_port_ioctls[] = {
 	DEFPAGER_IOCTL(DEFPAGER_IOC_INFO, defpager_info, read_errors,
 		       defpager_info_ioctl),
@@ -326,6 +352,10 @@ static const struct defpager_ioctl defpager_object_ioctls[] = {
 		       defpager_object_info_ioctl),
 	DEFPAGER_IOCTL(DEFPAGER_IOC_OBJECT_PAGES, defpager_list, count,
 		       defpager_pages_ioctl),
+	DEFPAGER_IOCTL(DEFPAGER_IOC_OBJECT_SEAL, defpager_object_seal, seals,
+		       defpager_object_seal_ioctl),
+	DEFPAGER_IOCTL(DEFPAGER_IOC_OBJECT_PAGEOUT, defpager_object_pageout,
+		       dirty_bytes, defpager_object_pageout_ioctl),
 };
 
 static int defpager_open(struct inode *inode, struct file *file)

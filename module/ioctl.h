@@ -27,6 +27,8 @@ union defpager_ioctl_arg {
 	struct defpager_info info;
 	struct defpager_object_create object_create;
 	struct defpager_object_info object_info;
+	struct defpager_object_seal object_seal;
+	struct defpager_object_pageout object_pageout;
 	struct defpager_list list;
 	struct defpager_backing_store_open store_open;
 	struct defpager_backing_store_create store_create;

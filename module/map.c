@@ -166,6 +166,137 @@ u32 defpager_map_sum(struct defpager_map *map, pgoff_t index)
 	return WARN_ON_ONCE(!leaf) ? 0 : leaf->sum[index % DEFPAGER_LEAF_PAGES];
 }
 
+static bool defpager_leaf_claim(struct defpager_map *map,
+				struct defpager_leaf *leaf, pgoff_t index)
+{
+	bool claimed = false;
+
+	xa_lock(&map->leaves);
+	if (defpager_leaf_get(leaf, index) == DEFPAGER_ENTRY_NONE) {
+		defpager_leaf_set(leaf, index, DEFPAGER_ENTRY_RESERVED);
+		claimed = true;
+	}
+	xa_unlock(&map->leaves);
+	if (claimed)
+		defpager_map_account(map, DEFPAGER_ENTRY_NONE,
+				     DEFPAGER_ENTRY_RESERVED);
+	return claimed;
+}
+
+/**
+ * defpager_map_claim() - note that a page has been promised space
+ * @map: the map of an object
+ * @index: page index of an entry whose leaf is there
+ *
+ * Several may do so at once, of whom one succeeds: who touches the page, and
+ * fallocate().
+ *
+ * Return: whether it had not been promised any.
+ */
+bool defpager_map_claim(struct defpager_map *map, pgoff_t index)
+{
+	struct defpager_leaf *leaf;
+
+	leaf = xa_load(&map->leaves, index >> DEFPAGER_LEAF_SHIFT);
+	if (WARN_ON_ONCE(!leaf))
+		return false;
+	return defpager_leaf_claim(map, leaf, index);
+}
+
+/* The part of a range that a leaf, or its absence, describes. */
+static unsigned int defpager_leaf_part(pgoff_t index, pgoff_t last)
+{
+	return min_t(pgoff_t, last - index + 1,
+		     DEFPAGER_LEAF_PAGES - index % DEFPAGER_LEAF_PAGES);
+}
+
+/**
+ * defpager_map_claim_range() - as defpager_map_claim(), of many pages
+ * @map: the map of an object
+ * @index: the first of them
+ * @last: the last of them
+ *
+ * Context: sleeps.
+ * Return: how many of them had not been promised space.
+ */
+u64 defpager_map_claim_range(struct defpager_map *map, pgoff_t index,
+			     pgoff_t last)
+{
+	struct defpager_leaf *leaf;
+	unsigned int nr;
+	u64 claimed = 0;
+
+	for (; index <= last; cond_resched()) {
+		nr = defpager_leaf_part(index, last);
+		leaf = xa_load(&map->leaves, index >> DEFPAGER_LEAF_SHIFT);
+		while (nr--)
+			claimed += defpager_leaf_claim(map, leaf, index++);
+	}
+	return claimed;
+}
+
+/**
+ * defpager_map_untouched() - count pages that have not been promised space
+ * @map: the map of an object
+ * @index: the first page of a range
+ * @last: the last one
+ *
+ * Context: sleeps; exact as long as none is promised space, nor forgotten.
+ */
+u64 defpager_map_untouched(struct defpager_map *map, pgoff_t index,
+			   pgoff_t last)
+{
+	u64 untouched = (u64)last - index + 1;
+	struct defpager_leaf *leaf;
+	unsigned long nr;
+
+	/* Leaves are not freed as long as the object is there. */
+	xa_for_each_range(&map->leaves, nr, leaf, index >> DEFPAGER_LEAF_SHIFT,
+			  last >> DEFPAGER_LEAF_SHIFT) {
+		unsigned int i;
+
+		index = max(index, (pgoff_t)nr << DEFPAGER_LEAF_SHIFT);
+		for (i = defpager_leaf_part(index, last); i; i--)
+			untouched -= defpager_leaf_get(leaf, index++) !=
+				     DEFPAGER_ENTRY_NONE;
+		cond_resched();
+	}
+	return untouched;
+}
+
+/**
+ * defpager_map_take() - change entries, and tell what they were
+ * @map: the map of an object
+ * @index: the first of them
+ * @nr: how many there are: no more than DEFPAGER_TAKE, and all of one leaf
+ * @entry: what those become that are not NONE
+ * @taken: out: what they were
+ *
+ * Context: any; the caller has the right to change them, see defpager.h.
+ */
+void defpager_map_take(struct defpager_map *map, pgoff_t index, unsigned int nr,
+		       u64 entry, struct defpager_taken *taken)
+{
+	struct defpager_leaf *leaf;
+	u64 old;
+
+	taken->nr_pages = 0;
+	taken->nr_slots = 0;
+	leaf = xa_load(&map->leaves, index >> DEFPAGER_LEAF_SHIFT);
+	if (!leaf)
+		return;
+	for (; nr--; index++) {
+		old = defpager_leaf_get(leaf, index);
+		if (old == DEFPAGER_ENTRY_NONE)
+			continue;
+		taken->nr_pages++;
+		if (defpager_entry_is_slot(old))
+			taken->slots[taken->nr_slots++] = old;
+		defpager_map_account(map, old, entry);
+		defpager_leaf_set(leaf, index, entry);
+	}
+}
+
 /**
  * defpager_map_neighbour() - the slot a page should have next to others
  * @object: the object
@@ -281,56 +412,37 @@ pgoff_t defpager_map_find(struct defpager_map *map, pgoff_t index,
 	}
 }
 
-static unsigned long defpager_leaf_clear(struct defpager_object *object,
-					 struct defpager_leaf *leaf,
-					 pgoff_t first)
+static void defpager_leaf_destroy(struct defpager_object *object,
+				  struct defpager_leaf *leaf)
 {
-	struct defpager_map *map = &object->map;
-	unsigned long unreserve = 0;
-	pgoff_t i = first;
+	pgoff_t i;
 	u64 entry;
 
-	do {
+	for (i = 0; i < DEFPAGER_LEAF_PAGES; i++) {
 		entry = defpager_leaf_get(leaf, i);
-		if (entry == DEFPAGER_ENTRY_NONE)
-			continue;
 		if (defpager_entry_is_slot(entry))
 			defpager_slot_free(object, entry);
-		defpager_map_account(map, entry, DEFPAGER_ENTRY_NONE);
-		defpager_leaf_set(leaf, i, DEFPAGER_ENTRY_NONE);
-		unreserve++;
-	} while (++i % DEFPAGER_LEAF_PAGES);
-	return unreserve;
+	}
+	kmem_cache_free(defpager_leaf_cache, leaf);
 }
 
 /**
- * defpager_map_clear() - forget all pages from one on, and free their space
- * @object: the object
- * @first: page index of the first page to forget
- * @destroy: the object goes, and so do the leaves.  Otherwise they stay: not
- *	all who bring in a page hold mapping->invalidate_lock (uprobes do not)
+ * defpager_map_destroy() - free all slots of an object that goes
+ * @object: the object, whose page cache is empty
  *
- * Context: sleeps; the folios of these pages have left the page cache, and
- *	mapping->invalidate_lock is held exclusively or nobody else has the
- *	object any more.
+ * What it was promised it still is.
+ *
+ * Context: sleeps.
  */
-void defpager_map_clear(struct defpager_object *object, pgoff_t first,
-			bool destroy)
+void defpager_map_destroy(struct defpager_object *object)
 {
 	struct defpager_map *map = &object->map;
-	unsigned long nr = first >> DEFPAGER_LEAF_SHIFT;
-	unsigned long start = nr;
 	struct defpager_leaf *leaf;
+	unsigned long nr;
 
-	xa_for_each_start(&map->leaves, nr, leaf, start) {
-		pgoff_t begin = max(first, (pgoff_t)nr << DEFPAGER_LEAF_SHIFT);
-
-		defpager_unpromise(object,
-				   defpager_leaf_clear(object, leaf, begin));
-		if (destroy) {
-			xa_erase(&map->leaves, nr);
-			kmem_cache_free(defpager_leaf_cache, leaf);
-		}
+	xa_for_each(&map->leaves, nr, leaf) {
+		xa_erase(&map->leaves, nr);
+		defpager_leaf_destroy(object, leaf);
 		cond_resched();
 	}
 }

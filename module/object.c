@@ -67,6 +67,8 @@ static struct inode *defpager_alloc_inode(struct super_block *sb)
 	object->home_slots = 0;
 	INIT_LIST_HEAD(&object->stale);
 	object->confined = false;
+	object->flags = 0;
+	object->seals = 0;
 	object->name[0] = '\0';
 	defpager_map_init(&object->map);
 	defpager_pageout_start(object);
@@ -100,7 +102,8 @@ static void defpager_evict_inode(struct inode *inode)
 	truncate_inode_pages_final(&inode->i_data);
 	defpager_pageout_stop(object);
 	clear_inode(inode);
-	defpager_map_clear(object, 0, true);
+	defpager_map_destroy(object);
+	defpager_unpromise(object, object->promised);
 	/* Nobody gives it another home: it is listed no more. */
 	if (object->confined)
 		defpager_store_leave(rcu_access_pointer(object->store));
@@ -177,7 +180,8 @@ void defpager_mount_put(void)
 
 /* @store: as for defpager_object_file(); the object has left it on failure. */
 static struct inode *defpager_object_inode(struct defpager_store *store,
-					   loff_t size, const char *name)
+					   loff_t size, u32 flags,
+					   const char *name)
 {
 	struct inode *inode = new_inode(defpager_mount->mnt_sb);
 	struct defpager_object *object;
@@ -192,6 +196,7 @@ static struct inode *defpager_object_inode(struct defpager_store *store,
 	object->confined = store;
 	object->max_size = size;
 	object->nonce = atomic64_inc_return(&defpager_nonces);
+	object->flags = flags;
 	strscpy_pad(object->name, name, sizeof(object->name));
 
 	inode->i_mode = S_IFREG | 0600;
@@ -211,6 +216,8 @@ static struct inode *defpager_object_inode(struct defpager_store *store,
 	atomic_set(&inode->i_writecount, 1);
 
 	inode->i_mapping->a_ops = &defpager_aops;
+	if (flags & DEFPAGER_OBJECT_RESIDENT)
+		mapping_set_unevictable(inode->i_mapping);
 	/* Ask us about every folio, though we attach nothing to them. */
 	mapping_set_release_always(inode->i_mapping);
 	/* Nobody looks for pages under writeback by their mark. */
@@ -244,12 +251,13 @@ static int defpager_object_publish(struct defpager_object *object)
  * @store: the store it is confined to, which the caller has a reference of; or
  *	NULL: it belongs to the pager
  * @size: its maximum size in bytes, which is valid
+ * @flags: DEFPAGER_OBJECT_RESERVE or DEFPAGER_OBJECT_RESIDENT
  * @name: its name, which is valid
  *
  * Return: the file of the object, or an error pointer.
  */
 struct file *defpager_object_file(struct defpager_store *store, loff_t size,
-				  const char *name)
+				  u32 flags, const char *name)
 {
 	struct inode *inode;
 	struct file *file;
@@ -262,12 +270,16 @@ struct file *defpager_object_file(struct defpager_store *store, loff_t size,
 		ret = defpager_store_join(store);
 	if (ret)
 		goto err_mount;
-	inode = defpager_object_inode(store, size, name);
+	inode = defpager_object_inode(store, size, flags, name);
 	if (IS_ERR(inode)) {
 		ret = PTR_ERR(inode);
 		goto err_mount;
 	}
-	ret = defpager_object_publish(defpager_object(inode));
+	if (flags & DEFPAGER_OBJECT_RESERVE)
+		ret = defpager_promise(defpager_object(inode),
+				       DIV_ROUND_UP_ULL(size, PAGE_SIZE));
+	if (!ret)
+		ret = defpager_object_publish(defpager_object(inode));
 	if (ret)
 		goto err_inode;
 	file = alloc_file_pseudo(inode, defpager_mount, "defpager",
@@ -321,8 +333,10 @@ void defpager_object_fill_info(struct defpager_object *object,
 	info->reserved_bytes = READ_ONCE(object->promised) << PAGE_SHIFT;
 	info->owner = from_kuid_munged(current_user_ns(), object->inode.i_uid);
 	info->confined = object->confined;
-	defpager_object_store_name(object, info->backing_store,
-				   sizeof(info->backing_store));
+	info->flags = object->flags;
+	if (!defpager_object_resident(object))
+		defpager_object_store_name(object, info->backing_store,
+					   sizeof(info->backing_store));
 	strscpy_pad(info->name, object->name, sizeof(info->name));
 }
 

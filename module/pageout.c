@@ -64,7 +64,7 @@ static struct workqueue_struct *defpager_pageout_wq;
 /* Pages whose write has begun and has ended; wrap-around does no harm. */
 static atomic_long_t defpager_begun = ATOMIC_LONG_INIT(0);
 static atomic_long_t defpager_ended = ATOMIC_LONG_INIT(0);
-static DECLARE_WAIT_QUEUE_HEAD(defpager_progress_wait);
+DECLARE_WAIT_QUEUE_HEAD(defpager_progress_wait);
 
 static long defpager_in_flight(void)
 {

@@ -80,6 +80,8 @@
 /* On an object descriptor, the memory object port. */
 #define DEFPAGER_IOC_OBJECT_INFO	_IO(DEFPAGER_IOC_TYPE, 0x40)
 #define DEFPAGER_IOC_OBJECT_PAGES	_IO(DEFPAGER_IOC_TYPE, 0x41)
+#define DEFPAGER_IOC_OBJECT_SEAL	_IO(DEFPAGER_IOC_TYPE, 0x42)
+#define DEFPAGER_IOC_OBJECT_PAGEOUT	_IO(DEFPAGER_IOC_TYPE, 0x43)
 
 /* Bytes in a name, the terminating NUL included. */
 #define DEFPAGER_NAME_SIZE		64
@@ -159,9 +161,17 @@ struct defpager_info {
 /**
  * enum defpager_object_flags - flags of DEFPAGER_IOC_OBJECT_CREATE
  * @DEFPAGER_OBJECT_SEQNO: the request takes its turn by @seqno
+ * @DEFPAGER_OBJECT_RESERVE: promise space for all of @object_size now, and keep
+ *	it promised whatever is cut off or punched out, so that no touch fails
+ *	for lack of space later
+ * @DEFPAGER_OBJECT_RESIDENT: keep all pages in memory, and charge them to the
+ *	control group of who touches them first: the object needs no space, and
+ *	no segment, and is never paged out
  */
 enum defpager_object_flags {
 	DEFPAGER_OBJECT_SEQNO = 1 << 0,
+	DEFPAGER_OBJECT_RESERVE = 1 << 1,
+	DEFPAGER_OBJECT_RESIDENT = 1 << 2,
 };
 
 /**
@@ -197,6 +207,8 @@ enum defpager_object_flags {
  * touch, and if there is none that touch fails with ENOSPC (write) or SIGBUS
  * (mapping), without harm to anything else; after a segment was added it
  * succeeds.  This is also what happens while there is no segment at all.
+ * fallocate() promises space for a range, and DEFPAGER_OBJECT_RESERVE for the
+ * whole object, without taking memory for pages.
  *
  * Sequence numbers: requests with DEFPAGER_OBJECT_SEQNO made through one open
  * of /dev/defpager (and its duplicates) take effect in strict order 0, 1,
@@ -211,7 +223,10 @@ enum defpager_object_flags {
  *
  *  - EINVAL: @object_size is 0 or too large; @name is not terminated, or not
  *    zero behind its end, or contains a control character or a '/'; @seqno
- *    was used already, or is 2^64 - 1, or is not 0 without the flag.
+ *    was used already, or is 2^64 - 1, or is not 0 without the flag;
+ *    DEFPAGER_OBJECT_RESIDENT is combined with DEFPAGER_OBJECT_RESERVE or
+ *    with a @backing_store.
+ *  - ENOSPC: DEFPAGER_OBJECT_RESERVE, and there is not as much space.
  *  - EBADF: @backing_store is neither -1 nor an open descriptor.
  *  - EINVAL: @backing_store is a descriptor, but not of a backing store.
  *  - EINTR: a signal ended the wait for the request's turn.
@@ -232,7 +247,8 @@ struct defpager_object_create {
  *	DEFPAGER_IOC_OBJECTS
  * @size: in: sizeof(struct defpager_object_info); out, in a row of
  *	DEFPAGER_IOC_OBJECTS: bytes of the row that are valid
- * @flags: in: must be 0; out: 0
+ * @flags: in: must be 0; out: DEFPAGER_OBJECT_RESERVE and
+ *	DEFPAGER_OBJECT_RESIDENT as given at creation
  * @id: out: identifies the object among those that exist; also its inode
  *	number in fstat() and /proc/PID/maps
  * @object_size: out: the maximum size in bytes, as given at creation
@@ -244,7 +260,7 @@ struct defpager_object_create {
  * @owner: out: user id of the creator, in the caller's user namespace
  * @confined: out: 1 if the object is confined to @backing_store, else 0
  * @backing_store: out: name of the store it is confined to, or of the one its
- *	pages go to first
+ *	pages go to first; empty if it is resident-only
  * @name: out: the name given at creation
  *
  * Fd: an object descriptor. Privilege: none. Never blocks for long.
@@ -790,6 +806,122 @@ struct defpager_page_range {
 	__u64 length;
 	__u64 segment;
 	__u64 device_offset;
+};
+
+/**
+ * enum defpager_seals - what an object is sealed against
+ * @DEFPAGER_SEAL_SEAL: further seals
+ * @DEFPAGER_SEAL_SHRINK: a smaller size
+ * @DEFPAGER_SEAL_GROW: a larger size, and fallocate() behind the end
+ * @DEFPAGER_SEAL_WRITE: any change of the content
+ * @DEFPAGER_SEAL_FUTURE_WRITE: any change of the content but through mappings
+ *	that exist
+ *
+ * The numbers and the meaning are those of F_SEAL_* in fcntl(2).
+ */
+enum defpager_seals {
+	DEFPAGER_SEAL_SEAL = 1 << 0,
+	DEFPAGER_SEAL_SHRINK = 1 << 1,
+	DEFPAGER_SEAL_GROW = 1 << 2,
+	DEFPAGER_SEAL_WRITE = 1 << 3,
+	DEFPAGER_SEAL_FUTURE_WRITE = 1 << 4,
+};
+
+/**
+ * struct defpager_object_seal - ioctl(DEFPAGER_IOC_OBJECT_SEAL)
+ * @size: in: sizeof(struct defpager_object_seal)
+ * @flags: in: must be 0
+ * @add: in: &enum defpager_seals to add; 0 only fetches @seals
+ * @seals: out: all seals of the object now, those just added included
+ *
+ * Fd: an object descriptor, open for writing if @add is not 0. Privilege: none.
+ *
+ * Stands for nothing in Mach; is what fcntl(F_ADD_SEALS) and fcntl(F_GET_SEALS)
+ * are for a memfd, which the kernel does not let others implement.
+ *
+ * A seal concerns the object, whichever descriptor it is used through, and
+ * cannot be taken back.  What a seal forbids fails with EPERM, for writing,
+ * resizing, fallocate() and mapping.  DEFPAGER_SEAL_WRITE is refused while a
+ * shared mapping exists that can be written to, or made so by mprotect(); and
+ * while somebody, such as direct I/O, holds pages of the object, after waiting
+ * for that for up to a second.  Shared mappings for reading are possible
+ * afterwards, and cannot be made writable.  Private ones always are.
+ *
+ * A new object has no seal: who does not want others to add any adds
+ * DEFPAGER_SEAL_SEAL before passing it on.
+ *
+ * Errors beyond the common ones:
+ *
+ *  - EINVAL: @add has a bit that is not defined.
+ *  - EPERM: the descriptor is not open for writing, or the object has
+ *    DEFPAGER_SEAL_SEAL.
+ *  - EBUSY: DEFPAGER_SEAL_WRITE, as described above.
+ */
+struct defpager_object_seal {
+	__u32 size;
+	__u32 flags;
+	__u32 add;
+	__u32 seals;
+};
+
+/**
+ * enum defpager_pageout_flags - flags of DEFPAGER_IOC_OBJECT_PAGEOUT
+ * @DEFPAGER_PAGEOUT_OUT: send pages to storage, and free their memory
+ * @DEFPAGER_PAGEOUT_IN: bring pages into memory that are on storage
+ * @DEFPAGER_PAGEOUT_WAIT: return when that is done, not when it has begun
+ */
+enum defpager_pageout_flags {
+	DEFPAGER_PAGEOUT_OUT = 1 << 0,
+	DEFPAGER_PAGEOUT_IN = 1 << 1,
+	DEFPAGER_PAGEOUT_WAIT = 1 << 2,
+};
+
+/**
+ * struct defpager_object_pageout - ioctl(DEFPAGER_IOC_OBJECT_PAGEOUT)
+ * @size: in: sizeof(struct defpager_object_pageout)
+ * @flags: in: &enum defpager_pageout_flags: one of DEFPAGER_PAGEOUT_OUT and
+ *	DEFPAGER_PAGEOUT_IN
+ * @offset: in: first byte of a range of the object
+ * @length: in: its length in bytes, 0: to the end of the object; all pages are
+ *	meant that have a byte in the range, and what lies behind the end of
+ *	the object does not matter
+ * @resident_bytes: out: those of them that are in memory now (whole pages)
+ * @dirty_bytes: out: those in memory that are newer than what is on storage,
+ *	as far as the kernel has noticed
+ *
+ * Fd: an object descriptor, open for writing for DEFPAGER_PAGEOUT_OUT.
+ * Privilege: none.
+ *
+ * Stands for memory_object_lock_request(), by which a memory manager had pages
+ * returned to it, and vm_behavior_set() with VM_BEHAVIOR_WILLNEED.
+ *
+ * Never changes what the object contains.  Going out, pages are written if they
+ * have to be, removed from all shared mappings and freed; those that are locked
+ * (mlock), pinned by devices or direct I/O, or written to all the time, stay.
+ * Without DEFPAGER_PAGEOUT_WAIT, writing is begun, and pages that need none
+ * are freed; the others are clean some time later, and cost nothing to
+ * reclaim.  Coming in, no more memory is taken than is easily had: so pages may
+ * be missing afterwards.  Pages that are on no storage are not brought in.
+ *
+ * A signal ends the call with EINTR; what was begun goes on.
+ *
+ * Errors beyond the common ones:
+ *
+ *  - EBADF: DEFPAGER_PAGEOUT_OUT, and the descriptor is not open for writing.
+ *  - EINVAL: @flags has none or both of the directions; @offset + @length
+ *    exceeds 2^63 - 1.
+ *  - EOPNOTSUPP: the object is resident-only (KERN_FAILURE).
+ *  - EINTR: a signal arrived.
+ *  - EIO: DEFPAGER_PAGEOUT_IN with DEFPAGER_PAGEOUT_WAIT, and a page could not
+ *    be read; the others were.
+ */
+struct defpager_object_pageout {
+	__u32 size;
+	__u32 flags;
+	__u64 offset;
+	__u64 length;
+	__u64 resident_bytes;
+	__u64 dirty_bytes;
 };
 
 #endif /* _UAPI_LINUX_DEFPAGER_H */

@@ -81,14 +81,22 @@ static int defpager_fill(struct defpager_object *object, struct folio *folio,
 	return defpager_fill_zero(object, folio, entry, zeroed);
 }
 
-/* All bytes of a locked folio are new: what was lost is made good. */
+/*
+ * All bytes of a locked folio, which was not uptodate, are new: what was lost
+ * or could not be read is made good.
+ */
 void defpager_folio_overwritten(struct defpager_object *object,
 				struct folio *folio)
 {
-	if (defpager_map_get(&object->map, folio->index) ==
-	    DEFPAGER_ENTRY_LOST)
+	u64 entry = defpager_map_get(&object->map, folio->index);
+	bool unreadable = defpager_entry_is_slot(entry) &&
+			  defpager_unreadable(entry);
+
+	if (entry == DEFPAGER_ENTRY_LOST || unreadable)
 		defpager_map_set(&object->map, folio->index,
 				 DEFPAGER_ENTRY_RESERVED);
+	if (unreadable)
+		defpager_slot_free(object, entry);
 	folio_mark_uptodate(folio);
 }
 
@@ -199,7 +207,7 @@ static int defpager_read_folio(struct file *file, struct folio *folio)
 	int ret;
 
 	defpager_count(DEFPAGER_PAGEIN_CALLS, 1);
-	if (defpager_entry_is_slot(entry)) {
+	if (defpager_entry_is_slot(entry) && !defpager_unreadable(entry)) {
 		defpager_io_init(&io, REQ_OP_READ, 1);
 		defpager_io_add(&io, folio, entry);
 		defpager_io_submit(&io);
@@ -226,7 +234,8 @@ static void defpager_readahead(struct readahead_control *rac)
 	while (true) {
 		/* Folios not taken are removed again: look before taking. */
 		entry = defpager_map_get(&object->map, index);
-		if (!defpager_entry_is_slot(entry))
+		if (!defpager_entry_is_slot(entry) ||
+		    defpager_unreadable(entry))
 			break;
 		folio = readahead_folio(rac);
 		if (!folio)
@@ -244,6 +253,21 @@ static void defpager_readahead(struct readahead_control *rac)
 static bool defpager_dirty_folio(struct address_space *mapping,
 				 struct folio *folio)
 {
+	folio_set_checked(folio);
+	return true;
+}
+
+/*
+ * Could a clean folio never be read again?  Then it is to be written elsewhere,
+ * if there is an elsewhere.
+ */
+static bool defpager_save(struct folio *folio)
+{
+	if (likely(!atomic_read(&defpager_nr_gone)) ||
+	    !folio_test_uptodate(folio) ||
+	    !defpager_stranded(defpager_object(folio->mapping->host),
+			       folio->index))
+		return false;
 	folio_set_checked(folio);
 	return true;
 }
@@ -267,7 +291,8 @@ static bool defpager_release_folio(struct folio *folio, gfp_t gfp)
 		return false;
 	/* Pairs with the barrier in folio_put(): the reference, the mark. */
 	smp_rmb();
-	if (!folio_test_checked(folio) && !folio_test_dirty(folio)) {
+	if (!folio_test_checked(folio) && !folio_test_dirty(folio) &&
+	    !defpager_save(folio)) {
 		defpager_count(DEFPAGER_CLEAN_DROPS, folio_nr_pages(folio));
 		return true;
 	}

@@ -106,6 +106,19 @@ struct defpager_taken {
 #define DEFPAGER_CHUNK_SLOTS	(PAGE_SIZE * BITS_PER_BYTE)
 #define DEFPAGER_NO_SLOT	(~0ULL)
 
+/* Why no slot of a segment is allocated; bits. */
+enum defpager_closed {
+	DEFPAGER_CLOSED_REMOVAL	= 1 << 0, /* who set it is draining it */
+	DEFPAGER_CLOSED_FAILING	= 1 << 1, /* nor written to: see fail.c */
+};
+
+/* What closing a segment takes away, in slots. */
+struct defpager_capacity {
+	s64 good;			/* with a bitmap, and not bad */
+	s64 pooled;			/* those of them that the pool uses */
+	s64 unpopulated;		/* without a bitmap */
+};
+
 struct defpager_slot_chunk {
 	unsigned long *bitmap;		/* set: in use, bad or not there */
 	unsigned long *discard;		/* set: free, to be discarded; or NULL */
@@ -120,7 +133,7 @@ struct defpager_slots {
 	u32 nr_chunks;			/* constant */
 	u32 cluster_shift;		/* constant: log2 of pages a cluster */
 	bool discard;			/* constant: keep discard bitmaps */
-	bool closed;			/* nothing is allocated any more */
+	u32 closed;			/* enum defpager_closed; 0: open */
 	struct defpager_slot_chunk *chunks;
 	u32 populated_chunks;		/* those with a bitmap: the first ones */
 	u32 cluster_chunk;		/* no chunk below has a free cluster */
@@ -159,6 +172,21 @@ struct defpager_tier {
 	struct rcu_head rcu;
 };
 
+/* Slots whose writes fail in a row before a segment is taken out of use. */
+#define DEFPAGER_FAILURES	16
+
+/* Writes that failed on a segment, and what came of it; see fail.c. */
+struct defpager_failures {
+	spinlock_t lock;
+	bool written;			/* something, since the last of @slots */
+	bool gone;			/* the device; it does not come back */
+	unsigned int nr;
+	u64 slots[DEFPAGER_FAILURES];	/* retired, in a row; from 0 */
+	unsigned int turn;		/* of them; the probe's, as is @delay */
+	unsigned int delay;		/* seconds */
+	struct delayed_work probe;
+};
+
 /*
  * A segment is a range of one block device.  Who has a slot of it, or the RCU
  * read lock, or defpager_segments_lock, may look at it: removing one waits for
@@ -177,6 +205,7 @@ struct defpager_segment {
 	sector_t first_sector;		/* of the first slot, on @bdev */
 	u64 first_slot;			/* its slot number */
 	struct defpager_slots slots;
+	struct defpager_failures failures;
 	struct delayed_work discard;
 	struct list_head gone;		/* while it is being removed */
 	struct defpager_dir *dir;	/* in sysfs, while it is in use */
@@ -359,7 +388,9 @@ u64 defpager_slots_alloc_cluster(struct defpager_slots *slots, pgoff_t index,
 u64 defpager_slots_alloc_single(struct defpager_slots *slots, bool pooled);
 bool defpager_slots_free(struct defpager_slots *slots, u64 slot, bool pooled);
 bool defpager_slots_retire(struct defpager_slots *slots, u64 slot, bool pooled);
-u64 defpager_slots_close(struct defpager_slots *slots, bool close, u64 *pooled);
+void defpager_slots_unretire(struct defpager_slots *slots, u64 slot);
+bool defpager_slots_close(struct defpager_slots *slots, u32 why, bool close,
+			  struct defpager_capacity *capacity);
 u32 defpager_slots_discard_begin(struct defpager_slots *slots, u32 *chunk,
 				 u32 max, u64 *slot);
 void defpager_slots_discard_end(struct defpager_slots *slots, u64 slot, u32 nr);
@@ -386,6 +417,50 @@ bool defpager_segment_row(struct defpager_store *store, u64 start,
 			  struct defpager_segment_info *row);
 void defpager_segments_exit(void);
 
+/* In fail.c */
+extern atomic_t defpager_nr_gone;
+void defpager_fail_init(struct defpager_segment *segment);
+void defpager_fail_stop(struct defpager_segment *segment);
+bool defpager_look_gone(struct defpager_segment *segment);
+void defpager_write_failed(struct defpager_segment *segment, u64 slot,
+			   bool dead);
+bool defpager_stranded(struct defpager_object *object, pgoff_t index);
+
+/* Something was written.  Context: any, interrupts included. */
+static inline void defpager_write_succeeded(struct defpager_segment *segment)
+{
+	struct defpager_failures *failures = &segment->failures;
+
+	if (unlikely(READ_ONCE(failures->nr)) && !READ_ONCE(failures->written))
+		WRITE_ONCE(failures->written, true);
+}
+
+/* Is it taken out of use?  Nothing is written to it then. */
+static inline bool defpager_failing(struct defpager_segment *segment)
+{
+	return READ_ONCE(segment->slots.closed) & DEFPAGER_CLOSED_FAILING;
+}
+
+/* In unreadable.c */
+extern struct xarray defpager_unreadable_slots;
+void defpager_unreadable_add(u64 slot);
+void __defpager_unreadable_remove(u64 slot);
+void defpager_unreadable_forget(struct defpager_segment *segment);
+void defpager_unreadable_exit(void);
+
+/* Was it found that a slot cannot be read?  For who has the slot. */
+static inline bool defpager_unreadable(u64 slot)
+{
+	return unlikely(!xa_empty(&defpager_unreadable_slots)) &&
+	       xa_load(&defpager_unreadable_slots, slot);
+}
+
+static inline void defpager_unreadable_remove(u64 slot)
+{
+	if (unlikely(!xa_empty(&defpager_unreadable_slots)))
+		__defpager_unreadable_remove(slot);
+}
+
 /* In discard.c */
 void defpager_discard_init(struct defpager_segment *segment);
 void defpager_discard_later(struct defpager_segment *segment);
@@ -410,6 +485,7 @@ u64 defpager_store_used(struct defpager_store *store);
 void defpager_store_info(struct defpager_store *store,
 			 struct defpager_backing_store_info *info);
 bool defpager_store_row(u64 start, struct defpager_backing_store_info *row);
+u64 defpager_store_capacity(struct defpager_store *store);
 void defpager_stores_info(struct defpager_info *info);
 int __init defpager_stores_init(void);
 void defpager_stores_exit(void);
@@ -468,6 +544,8 @@ bool defpager_take_space(struct defpager_store *store, u64 nr);
 void defpager_give_space(struct defpager_store *store, u64 nr);
 void defpager_lose_slot(struct defpager_store *store, bool pooled);
 int defpager_space_add(struct defpager_segment *segment);
+bool defpager_space_close(struct defpager_segment *segment, u32 why,
+			  bool close);
 int defpager_space_withdraw(struct defpager_segment *segment, bool gone);
 void defpager_space_restore(struct defpager_segment *segment);
 int defpager_space_check_rehome(struct defpager_store *from,
@@ -485,9 +563,11 @@ u64 defpager_slot_alloc(struct defpager_object *object, pgoff_t index,
 			u64 hint);
 u64 defpager_slot_beside(struct defpager_object *object, u64 slot, pgoff_t at,
 			 pgoff_t index);
+u64 defpager_slot_alloc_other(struct defpager_object *object, pgoff_t index,
+			      struct defpager_segment *avoid);
 bool defpager_slot_move(struct defpager_object *object, u64 slot);
 void defpager_slot_free(struct defpager_object *object, u64 slot);
-void defpager_slot_retire(struct defpager_object *object, u64 slot);
+void defpager_slot_retire(struct defpager_object *object, u64 slot, bool dead);
 struct defpager_store *defpager_pool_first(void);
 unsigned int defpager_cluster_shift(struct defpager_object *object);
 
@@ -629,6 +709,11 @@ void defpager_io_init(struct defpager_io *io, blk_opf_t opf,
 		      unsigned int expected);
 void defpager_io_add(struct defpager_io *io, struct folio *folio, u64 slot);
 void defpager_io_submit(struct defpager_io *io);
+int defpager_page_sync(struct defpager_segment *segment, u64 slot,
+		       struct page *page, blk_opf_t opf);
+
+/* In bio_error.c */
+extern struct workqueue_struct *defpager_error_wq;
 int defpager_read_sync(struct folio *folio, u64 slot);
 
 #endif /* DEFPAGER_H */

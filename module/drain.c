@@ -11,7 +11,9 @@
  * page is in memory or has a slot.
  *
  * Since closed segments give out no slots, one pass is all that is needed,
- * except for pages that were on their way while it came by.
+ * except for pages that were on their way while it came by.  Pages that cannot
+ * be read stay where they are, and all others are moved in spite of them: it
+ * may be a dying device that they have to leave.
  */
 #include <linux/file.h>
 #include <linux/kobject.h>
@@ -44,6 +46,7 @@ struct defpager_drain {
 	bool announced;
 	unsigned long told;		/* jiffies of the last event */
 	u64 moved;			/* pages */
+	bool unreadable;		/* some page; the first one: */
 	u64 error_object;		/* id */
 	u64 error_offset;		/* bytes */
 };
@@ -151,7 +154,8 @@ static bool defpager_drain_match(u64 entry, void *data)
 	rcu_read_lock();
 	segment = defpager_segment_of(entry);
 	if (segment && segment->store == of->drain->store)
-		match = READ_ONCE(segment->slots.closed) ||
+		match = READ_ONCE(segment->slots.closed) &
+				DEFPAGER_CLOSED_REMOVAL ||
 			(of->object->confined && segment->store !=
 			 rcu_access_pointer(of->object->store));
 	rcu_read_unlock();
@@ -184,6 +188,18 @@ static int defpager_drain_folio(struct defpager_drain_of *of,
 	return 1;
 }
 
+static void defpager_drain_unreadable(struct defpager_drain_of *of,
+				      pgoff_t index)
+{
+	struct defpager_drain *drain = of->drain;
+
+	if (drain->unreadable)
+		return;
+	drain->unreadable = true;
+	drain->error_object = of->object->id;
+	drain->error_offset = (u64)index << PAGE_SHIFT;
+}
+
 static int defpager_drain_page(struct defpager_drain_of *of, pgoff_t index)
 {
 	struct defpager_object *object = of->object;
@@ -202,11 +218,12 @@ static int defpager_drain_page(struct defpager_drain_of *of, pgoff_t index)
 		folio_unlock(folio);
 		folio_put(folio);
 	}
-	if (ret < 0) {
-		of->drain->error_object = object->id;
-		of->drain->error_offset = (u64)index << PAGE_SHIFT;
-		return ret;
+	if (ret == -EIO) {
+		defpager_drain_unreadable(of, index);
+		return 0;
 	}
+	if (ret < 0)
+		return ret;
 	of->drain->moved += ret;
 	return 0;
 }
@@ -350,6 +367,8 @@ static int defpager_drain_until(struct defpager_drain *drain,
 
 	while (!done(drain)) {
 		ret = defpager_drain_pass(drain);
+		if (!ret && drain->unreadable && !done(drain))
+			ret = -EIO;
 		if (ret)
 			return ret;
 		wait_event_interruptible_timeout(drain->store->wait,
@@ -495,14 +514,12 @@ static int defpager_store_drain(struct defpager_drain *drain)
 static int defpager_store_check(struct defpager_store *store,
 				struct defpager_store *target)
 {
-	struct defpager_backing_store_info info;
 	int ret = defpager_segments_check(store);
 
 	if (ret || !target)
 		return ret;
-	defpager_store_info(store, &info);
 	return defpager_space_check_rehome(store, target,
-			(info.total_bytes - info.bad_bytes) >> PAGE_SHIFT);
+					   defpager_store_capacity(store));
 }
 
 /**

@@ -99,9 +99,10 @@ static void __exit defpager_exit(void)
 	defpager_sysfs_exit();
 	misc_deregister(&defpager_device);
 	defpager_objects_exit();
+	/* Failing ones have work to do, in a queue of those below. */
+	defpager_segments_exit();
 	defpager_pageout_exit();
 	defpager_bio_exit();
-	defpager_segments_exit();
 	defpager_stores_exit();
 	defpager_bounces_exit();
 	defpager_map_exit_cache();

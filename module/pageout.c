@@ -295,7 +295,9 @@ static u64 defpager_pageout_slot(struct defpager_pageout *pageout,
 
 	if (!defpager_entry_is_slot(old) || defpager_slot_move(object, old)) {
 		slot = defpager_pageout_new_slot(pageout, index);
-		if (slot == DEFPAGER_NO_SLOT && defpager_entry_is_slot(old))
+		/* Nothing is written to where everything fails. */
+		if (slot == DEFPAGER_NO_SLOT && defpager_entry_is_slot(old) &&
+		    !defpager_failing(defpager_segment_of(old)))
 			slot = old;
 	}
 	if (slot == DEFPAGER_NO_SLOT)
@@ -359,8 +361,8 @@ static void defpager_pageout_locked(struct defpager_pageout *pageout,
 	 */
 	folio_clear_checked(folio);
 	smp_mb__after_atomic(); /* the mark before the content */
-	pageout->written++;
 	if (defpager_folio_zero(folio)) {
+		pageout->written++;
 		defpager_pageout_zero(pageout->object, folio);
 		return;
 	}
@@ -370,6 +372,7 @@ static void defpager_pageout_locked(struct defpager_pageout *pageout,
 		folio_unlock(folio);
 		return;
 	}
+	pageout->written++;
 	defpager_writeback_begin(folio);
 	folio_unlock(folio);
 	defpager_io_add(&pageout->io, folio, slot);

@@ -39,6 +39,8 @@ static bool defpager_page_look(struct defpager_object *object, pgoff_t index,
 		page->flags |= DEFPAGER_PAGE_LOST;
 	} else if (defpager_entry_is_slot(entry)) {
 		page->flags |= DEFPAGER_PAGE_STORED;
+		if (defpager_unreadable(entry))
+			page->flags |= DEFPAGER_PAGE_UNREADABLE;
 		page->slot = entry;
 	}
 	return true;

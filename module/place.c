@@ -18,6 +18,13 @@ LIST_HEAD(defpager_tiers);
 /* The largest of their clusters: log2 of pages. */
 static unsigned int defpager_pool_cluster_shift;
 
+/* What kind of slot is wanted. */
+struct defpager_wish {
+	pgoff_t index;			/* of the page in its object */
+	bool pooled;			/* for the pool */
+	struct defpager_segment *avoid;	/* none of this one; or NULL */
+};
+
 /* --- stripes ----------------------------------------------------------- */
 
 static struct defpager_place *
@@ -54,27 +61,29 @@ static void defpager_pool_cancel(struct defpager_segment *segment, bool pooled)
 }
 
 static u64 defpager_segment_alloc(struct defpager_segment *segment,
-				  pgoff_t index, bool pooled, bool single)
+				  const struct defpager_wish *wish, bool single)
 {
 	struct defpager_slots *slots = &segment->slots;
 	u64 slot;
 
-	if (!READ_ONCE(slots->free) || !defpager_pool_begin(segment, pooled))
+	if (segment == wish->avoid || !READ_ONCE(slots->free) ||
+	    !defpager_pool_begin(segment, wish->pooled))
 		return DEFPAGER_NO_SLOT;
 	if (single)
-		slot = defpager_slots_alloc_single(slots, pooled);
+		slot = defpager_slots_alloc_single(slots, wish->pooled);
 	else
-		slot = defpager_slots_alloc_cluster(slots, index, pooled);
+		slot = defpager_slots_alloc_cluster(slots, wish->index,
+						    wish->pooled);
 	if (slot == DEFPAGER_NO_SLOT) {
-		defpager_pool_cancel(segment, pooled);
+		defpager_pool_cancel(segment, wish->pooled);
 		return slot;
 	}
 	return segment->first_slot + slot;
 }
 
 /* All segments once, beginning with the one whose turn it is. */
-static u64 defpager_stripe_try(struct defpager_stripe *stripe, pgoff_t index,
-			       bool pooled, bool single)
+static u64 defpager_stripe_try(struct defpager_stripe *stripe,
+			       const struct defpager_wish *wish, bool single)
 {
 	struct defpager_place *first = defpager_stripe_first(stripe);
 	struct defpager_place *place = first;
@@ -83,8 +92,7 @@ static u64 defpager_stripe_try(struct defpager_stripe *stripe, pgoff_t index,
 	if (!first)
 		return DEFPAGER_NO_SLOT;
 	list_for_each_entry_from_rcu(place, &stripe->places, list) {
-		slot = defpager_segment_alloc(place->segment, index, pooled,
-					      single);
+		slot = defpager_segment_alloc(place->segment, wish, single);
 		if (slot != DEFPAGER_NO_SLOT)
 			goto found;
 	}
@@ -92,8 +100,7 @@ static u64 defpager_stripe_try(struct defpager_stripe *stripe, pgoff_t index,
 	list_for_each_entry_rcu(place, &stripe->places, list) {
 		if (place == first)
 			break;
-		slot = defpager_segment_alloc(place->segment, index, pooled,
-					      single);
+		slot = defpager_segment_alloc(place->segment, wish, single);
 		if (slot != DEFPAGER_NO_SLOT)
 			goto found;
 	}
@@ -105,13 +112,13 @@ found:
 }
 
 /* A slot in a cluster that is free; where there is none left, any. */
-static u64 defpager_stripe_alloc(struct defpager_stripe *stripe, pgoff_t index,
-				 bool pooled)
+static u64 defpager_stripe_alloc(struct defpager_stripe *stripe,
+				 const struct defpager_wish *wish)
 {
-	u64 slot = defpager_stripe_try(stripe, index, pooled, false);
+	u64 slot = defpager_stripe_try(stripe, wish, false);
 
 	if (slot == DEFPAGER_NO_SLOT)
-		slot = defpager_stripe_try(stripe, index, pooled, true);
+		slot = defpager_stripe_try(stripe, wish, true);
 	return slot;
 }
 
@@ -342,7 +349,8 @@ static u64 defpager_slot_take_hint(struct defpager_object *object, u64 hint)
 }
 
 static u64 defpager_slot_alloc_confined(struct defpager_object *object,
-					pgoff_t index, u64 hint)
+					const struct defpager_wish *wish,
+					u64 hint)
 {
 	struct defpager_store *store;
 	u64 slot;
@@ -353,7 +361,7 @@ static u64 defpager_slot_alloc_confined(struct defpager_object *object,
 	if (slot == DEFPAGER_NO_SLOT) {
 		store = rcu_dereference_protected(object->store,
 				lockdep_is_held(&object->promise_lock));
-		slot = defpager_stripe_alloc(&store->stripe, index, false);
+		slot = defpager_stripe_alloc(&store->stripe, wish);
 	}
 	object->home_slots += slot != DEFPAGER_NO_SLOT;
 	spin_unlock(&object->promise_lock);
@@ -361,7 +369,8 @@ static u64 defpager_slot_alloc_confined(struct defpager_object *object,
 }
 
 static u64 defpager_slot_alloc_pooled(struct defpager_object *object,
-				      pgoff_t index, u64 hint)
+				      const struct defpager_wish *wish,
+				      u64 hint)
 {
 	u64 slot = defpager_slot_take_hint(object, hint);
 	struct defpager_tier *tier;
@@ -369,10 +378,29 @@ static u64 defpager_slot_alloc_pooled(struct defpager_object *object,
 	if (slot != DEFPAGER_NO_SLOT)
 		return slot;
 	list_for_each_entry_rcu(tier, &defpager_tiers, list) {
-		slot = defpager_stripe_alloc(&tier->stripe, index, true);
+		slot = defpager_stripe_alloc(&tier->stripe, wish);
 		if (slot != DEFPAGER_NO_SLOT)
 			break;
 	}
+	return slot;
+}
+
+static u64 __defpager_slot_alloc(struct defpager_object *object, pgoff_t index,
+				 u64 hint, struct defpager_segment *avoid)
+{
+	struct defpager_wish wish = {
+		.index = index,
+		.pooled = !object->confined,
+		.avoid = avoid,
+	};
+	u64 slot;
+
+	rcu_read_lock();
+	if (object->confined)
+		slot = defpager_slot_alloc_confined(object, &wish, hint);
+	else
+		slot = defpager_slot_alloc_pooled(object, &wish, hint);
+	rcu_read_unlock();
 	return slot;
 }
 
@@ -383,20 +411,19 @@ static u64 defpager_slot_alloc_pooled(struct defpager_object *object,
  * @hint: the slot it had best have, DEFPAGER_NO_SLOT if it is all the same
  *
  * Context: any but interrupts; allocates no memory.
- * Return: a slot number.  DEFPAGER_NO_SLOT only if slots went bad meanwhile,
- *	or for a moment while a segment is being closed.
+ * Return: a slot number.  DEFPAGER_NO_SLOT only if slots went bad or segments
+ *	failed meanwhile, or for a moment while a segment is being closed.
  */
 u64 defpager_slot_alloc(struct defpager_object *object, pgoff_t index, u64 hint)
 {
-	u64 slot;
+	return __defpager_slot_alloc(object, index, hint, NULL);
+}
 
-	rcu_read_lock();
-	if (object->confined)
-		slot = defpager_slot_alloc_confined(object, index, hint);
-	else
-		slot = defpager_slot_alloc_pooled(object, index, hint);
-	rcu_read_unlock();
-	return slot;
+/* The same without a hint, and not on @avoid, which may be gone by now. */
+u64 defpager_slot_alloc_other(struct defpager_object *object, pgoff_t index,
+			      struct defpager_segment *avoid)
+{
+	return __defpager_slot_alloc(object, index, DEFPAGER_NO_SLOT, avoid);
 }
 
 /* What happens to a slot that a confined object has no use for any more. */
@@ -426,24 +453,24 @@ static void defpager_slot_ended(struct defpager_segment *segment)
 {
 	struct defpager_slots *slots = &segment->slots;
 
-	if (slots->discard && !READ_ONCE(slots->closed))
+	u32 closed = READ_ONCE(slots->closed);
+
+	if (slots->discard && !closed)
 		defpager_discard_later(segment);
-	if (READ_ONCE(slots->closed) && wq_has_sleeper(&segment->store->wait))
+	if (closed & DEFPAGER_CLOSED_REMOVAL &&
+	    wq_has_sleeper(&segment->store->wait))
 		wake_up_all(&segment->store->wait);
 }
 
-static void defpager_slot_end(struct defpager_object *object, u64 slot,
+/* @slot is counted from 0. */
+static void defpager_slot_end(struct defpager_object *object,
+			      struct defpager_segment *segment, u64 slot,
 			      bool retire)
 {
-	struct defpager_segment *segment;
-	struct defpager_slots *slots;
+	struct defpager_slots *slots = &segment->slots;
 	bool open;
 
-	/* Once it is empty, the segment may be on the point of being removed. */
-	rcu_read_lock();
-	segment = defpager_segment_of(slot);
-	slots = &segment->slots;
-	slot -= segment->first_slot;
+	defpager_unreadable_remove(segment->first_slot + slot);
 	if (object->confined) {
 		defpager_slot_end_confined(object, segment, slot, retire);
 	} else if (retire) {
@@ -456,26 +483,40 @@ static void defpager_slot_end(struct defpager_object *object, u64 slot,
 			atomic64_inc(&segment->store->free);
 	}
 	defpager_slot_ended(segment);
-	rcu_read_unlock();
 }
 
 /* The page whose slot it was has none any more, and keeps its promise. */
 void defpager_slot_free(struct defpager_object *object, u64 slot)
 {
-	defpager_slot_end(object, slot, false);
+	struct defpager_segment *segment;
+
+	/* Once it is empty, the segment may be on the point of being removed. */
+	rcu_read_lock();
+	segment = defpager_segment_of(slot);
+	defpager_slot_end(object, segment, slot - segment->first_slot, false);
+	rcu_read_unlock();
 }
 
 /**
  * defpager_slot_retire() - never use a slot again, because writing it failed
  * @object: the object of the page that has it
  * @slot: a slot number, allocated
+ * @dead: the device does not even answer
  *
  * The page keeps its promise.  If that makes more promises than there are
- * slots, some page finds no slot at page-out and stays in memory.
+ * slots, some page finds no slot at page-out and stays in memory.  It may have
+ * been the last straw for the segment: see defpager_write_failed().
  */
-void defpager_slot_retire(struct defpager_object *object, u64 slot)
+void defpager_slot_retire(struct defpager_object *object, u64 slot, bool dead)
 {
-	defpager_slot_end(object, slot, true);
+	struct defpager_segment *segment;
+
+	rcu_read_lock(); /* see above */
+	segment = defpager_segment_of(slot);
+	slot -= segment->first_slot;
+	defpager_slot_end(object, segment, slot, true);
+	defpager_write_failed(segment, slot, dead);
+	rcu_read_unlock();
 }
 
 /* The store that pages of the pool go to first, or NULL.  Context: RCU. */

@@ -30,10 +30,15 @@
  * of the old home, which is given back when the slot is freed.  If the object
  * returns before that, the slot is one of its home's again, with that promise.
  *
- * When a slot goes bad, or a segment is closed to be removed, capacity shrinks.
- * Closing makes sure that nothing gets negative.  Bad slots cannot: then some
- * page finds no slot at page-out and stays in memory, and nothing is promised
- * until it is covered.
+ * When a slot goes bad, or a segment is closed because it is to be removed or
+ * is failing, capacity shrinks.  Removal makes sure that nothing gets negative.
+ * Failures cannot: then some pages find no slot at page-out and stay in memory,
+ * and nothing is promised until they are covered.
+ *
+ * A segment may begin to fail at any time, and page-out that finds it failing
+ * can wait for nobody.  So what a segment contributes is looked up together
+ * with whether it is closed, under the lock of its slots, and accounted for
+ * afterwards: these are sums, and the order does not matter.
  */
 #include <linux/rculist.h>
 #include <linux/slab.h>
@@ -138,7 +143,8 @@ defpager_unpopulated(struct defpager_stripe *stripe)
 	list_for_each_entry_rcu(place, &stripe->places, list) {
 		struct defpager_slots *slots = &place->segment->slots;
 
-		if (slots->closed || slots->populated_chunks == slots->nr_chunks)
+		if (READ_ONCE(slots->closed) ||
+		    slots->populated_chunks == slots->nr_chunks)
 			continue;
 		if (!best ||
 		    slots->populated_chunks < best->slots.populated_chunks)
@@ -165,7 +171,7 @@ defpager_unpopulated_of(struct defpager_store *store)
 		}
 	}
 	rcu_read_unlock();
-	/* It is not closed, and so not removed, without the lock we hold. */
+	/* Without the lock we hold it is not closed to be removed. */
 	return segment;
 }
 
@@ -190,8 +196,9 @@ static s64 defpager_populate(struct defpager_store *store)
 			return sum ? sum : ret;
 		sum += ret;
 		segment = defpager_unpopulated_of(store);
-	} while (segment && segment->slots.populated_chunks == chunks &&
-		 ++nr < DEFPAGER_POPULATE_ROUND);
+		/* No sum: it has begun to fail, and is not found any more. */
+	} while (segment && ++nr < DEFPAGER_POPULATE_ROUND &&
+		 (!sum || segment->slots.populated_chunks == chunks));
 	return sum;
 }
 
@@ -448,22 +455,32 @@ int defpager_space_add(struct defpager_segment *segment)
 	defpager_account(segment->store, 0, 0, segment->slots.nr);
 	/* Something of each at once: they are used in turn from the start. */
 	ret = defpager_populate_segment(segment);
-	if (ret < 0) {
-		segment->slots.closed = true;
-		defpager_account(segment->store, 0, 0, -segment->slots.nr);
-	}
+	if (ret < 0)
+		defpager_space_close(segment, DEFPAGER_CLOSED_REMOVAL, true);
 	mutex_unlock(&defpager_populate_lock);
 	return min(ret, (s64)0);
 }
 
-static void defpager_space_close(struct defpager_segment *segment, bool close)
+/**
+ * defpager_space_close() - have a reason not to use a segment, or have it no
+ *	more
+ * @segment: the segment
+ * @why: enum defpager_closed; removal with defpager_populate_lock held
+ * @close: which of the two
+ *
+ * Context: any but interrupts.
+ * Return: whether that is any news.
+ */
+bool defpager_space_close(struct defpager_segment *segment, u32 why, bool close)
 {
-	struct defpager_slots *slots = &segment->slots;
-	u64 pooled, good = defpager_slots_close(slots, close, &pooled);
+	struct defpager_capacity capacity;
 	s64 sign = close ? -1 : 1;
+	bool news;
 
-	defpager_account(segment->store, sign * good, sign * pooled,
-			 sign * (s64)(slots->nr - slots->populated));
+	news = defpager_slots_close(&segment->slots, why, close, &capacity);
+	defpager_account(segment->store, sign * capacity.good,
+			 sign * capacity.pooled, sign * capacity.unpopulated);
+	return news;
 }
 
 /* Give slots bitmaps until nothing is promised that there is not. */
@@ -480,8 +497,9 @@ static int defpager_cover(struct defpager_store *store, bool gone)
 }
 
 /**
- * defpager_space_withdraw() - close a segment, if nothing promised needs it
- * @segment: an open segment
+ * defpager_space_withdraw() - close a segment to remove it, if nothing promised
+ *	needs it
+ * @segment: a segment that nobody is removing
  * @gone: its store is being deleted: that has promised nothing any more
  *
  * Context: sleeps.
@@ -492,19 +510,19 @@ int defpager_space_withdraw(struct defpager_segment *segment, bool gone)
 	int ret;
 
 	mutex_lock(&defpager_populate_lock);
-	defpager_space_close(segment, true);
+	defpager_space_close(segment, DEFPAGER_CLOSED_REMOVAL, true);
 	ret = defpager_cover(segment->store, gone);
 	if (ret)
-		defpager_space_close(segment, false);
+		defpager_space_close(segment, DEFPAGER_CLOSED_REMOVAL, false);
 	mutex_unlock(&defpager_populate_lock);
 	return ret;
 }
 
-/* Open a closed segment again. */
+/* A segment is not to be removed after all. */
 void defpager_space_restore(struct defpager_segment *segment)
 {
 	mutex_lock(&defpager_populate_lock);
-	defpager_space_close(segment, false);
+	defpager_space_close(segment, DEFPAGER_CLOSED_REMOVAL, false);
 	mutex_unlock(&defpager_populate_lock);
 }
 

@@ -66,7 +66,7 @@ static void defpager_read_added(struct defpager_object *object,
 	/* Now it is locked and in the page cache, and the map is exact. */
 	u64 entry = defpager_map_get(&object->map, folio->index);
 
-	if (defpager_entry_is_slot(entry))
+	if (defpager_entry_is_slot(entry) && !defpager_unreadable(entry))
 		defpager_io_add(io, folio, entry);
 	else
 		folio_unlock(folio);

@@ -211,6 +211,7 @@ defpager_segment_create(struct defpager_store *store, dev_t dev, u64 offset,
 	if (ret)
 		goto err_close;
 	defpager_discard_init(segment);
+	defpager_fail_init(segment);
 	return segment;
 
 err_close:
@@ -377,6 +378,12 @@ defpager_segment_find(struct defpager_store *store, u64 id)
 	return segment && segment->store == store ? segment : NULL;
 }
 
+/* Is somebody removing it already? */
+static bool defpager_segment_removing(struct defpager_segment *segment)
+{
+	return READ_ONCE(segment->slots.closed) & DEFPAGER_CLOSED_REMOVAL;
+}
+
 /* May a segment be removed, as far as can be told in advance? */
 static int __defpager_segment_check(struct defpager_store *store, u64 id)
 {
@@ -388,7 +395,7 @@ static int __defpager_segment_check(struct defpager_store *store, u64 id)
 	segment = defpager_segment_find(store, id);
 	if (!segment)
 		return -ENOENT;
-	return segment->slots.closed ? -EBUSY : 0;
+	return defpager_segment_removing(segment) ? -EBUSY : 0;
 }
 
 /* The same, from outside.  @capacity: out: slots that would go. */
@@ -401,9 +408,21 @@ int defpager_segment_check(struct defpager_store *store, u64 id, u64 *capacity)
 	ret = __defpager_segment_check(store, id);
 	if (!ret) {
 		slots = &defpager_segment_find(store, id)->slots;
-		*capacity = slots->nr - READ_ONCE(slots->bad);
+		*capacity = READ_ONCE(slots->closed) ? 0 :
+			    slots->nr - READ_ONCE(slots->bad);
 	}
 	mutex_unlock(&defpager_segments_lock);
+	return ret;
+}
+
+static int defpager_segment_withdraw(struct defpager_segment *segment,
+				     bool gone)
+{
+	int ret = defpager_space_withdraw(segment, gone);
+
+	/* What could not be read is tried once more. */
+	if (!ret)
+		defpager_unreadable_forget(segment);
 	return ret;
 }
 
@@ -430,7 +449,7 @@ struct defpager_segment *defpager_segment_close(struct defpager_store *store,
 		ret = -EBUSY;
 	if (!ret) {
 		segment = defpager_segment_find(store, id);
-		ret = defpager_space_withdraw(segment, false);
+		ret = defpager_segment_withdraw(segment, false);
 	}
 	mutex_unlock(&defpager_segments_lock);
 	return ret ? ERR_PTR(ret) : segment;
@@ -460,7 +479,8 @@ static int __defpager_segments_check(struct defpager_store *store)
 
 	lockdep_assert_held(&defpager_segments_lock);
 	xa_for_each(&defpager_segments, id, segment)
-		if (segment->store == store && segment->slots.closed)
+		if (segment->store == store &&
+		    defpager_segment_removing(segment))
 			return -EBUSY;
 	return 0;
 }
@@ -498,7 +518,7 @@ int defpager_segments_close(struct defpager_store *store)
 	xa_for_each(&defpager_segments, id, segment) {
 		if (segment->store != store)
 			continue;
-		ret = defpager_space_withdraw(segment, true);
+		ret = defpager_segment_withdraw(segment, true);
 		if (ret) {
 			__defpager_segments_reopen(store, id);
 			break;
@@ -542,8 +562,9 @@ static void defpager_segments_free(struct list_head *gone)
 	/* Who found one by its turn or its number. */
 	synchronize_rcu();
 	list_for_each_entry_safe(segment, next, gone, gone) {
-		/* Who freed its slots has started this at the latest. */
+		/* Who freed its slots has started these at the latest. */
 		defpager_discard_stop(segment);
+		defpager_fail_stop(segment);
 		defpager_segment_destroy(segment);
 	}
 }
@@ -579,12 +600,19 @@ void defpager_segments_remove(struct defpager_store *store)
 
 /* --- what is told of them ------------------------------------------------- */
 
+static u32 defpager_segment_state(struct defpager_segment *segment)
+{
+	if (defpager_segment_removing(segment))
+		return DEFPAGER_SEGMENT_DRAINING;
+	return defpager_failing(segment) ? DEFPAGER_SEGMENT_FAILING :
+					   DEFPAGER_SEGMENT_ACTIVE;
+}
+
 void defpager_segment_fill_row(struct defpager_segment *segment,
 			       struct defpager_segment_info *row)
 {
 	memset(row, 0, sizeof(*row));
-	row->state = READ_ONCE(segment->slots.closed) ?
-			DEFPAGER_SEGMENT_DRAINING : DEFPAGER_SEGMENT_ACTIVE;
+	row->state = defpager_segment_state(segment);
 	row->id = segment->id;
 	row->major = MAJOR(segment->bdev->bd_dev);
 	row->minor = MINOR(segment->bdev->bd_dev);
@@ -634,9 +662,11 @@ void defpager_segments_exit(void)
 	xa_for_each(&defpager_segments, id, segment) {
 		WARN_ON_ONCE(segment->slots.used);
 		defpager_discard_stop(segment);
+		defpager_fail_stop(segment);
 		defpager_segment_destroy(segment);
 	}
 	xa_destroy(&defpager_segments);
 	xa_destroy(&defpager_granules);
+	defpager_unreadable_exit();
 	defpager_tiers_exit();
 }

@@ -65,7 +65,7 @@ void defpager_slots_exit(struct defpager_slots *slots)
  *
  * Context: sleeps; callers are serialised by defpager_populate_lock.
  * Return: the number of slots that can be allocated now and could not before,
- *	0 if there are no more; -ENOMEM.
+ *	0 if there are no more, or the segment is closed; -ENOMEM.
  */
 s64 defpager_slots_populate(struct defpager_slots *slots)
 {
@@ -74,7 +74,7 @@ s64 defpager_slots_populate(struct defpager_slots *slots)
 	struct defpager_slot_chunk *chunk;
 	u32 nr;
 
-	if (i == slots->nr_chunks || slots->closed)
+	if (i == slots->nr_chunks || READ_ONCE(slots->closed))
 		return 0;
 	bitmap = (unsigned long *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (bitmap && slots->discard)
@@ -87,6 +87,13 @@ s64 defpager_slots_populate(struct defpager_slots *slots)
 	bitmap_set(bitmap, nr, DEFPAGER_CHUNK_SLOTS - nr);
 
 	spin_lock(&slots->lock);
+	if (slots->closed) {
+		/* It began to fail a moment ago. */
+		spin_unlock(&slots->lock);
+		free_page((unsigned long)bitmap);
+		free_page((unsigned long)discard);
+		return 0;
+	}
 	chunk = &slots->chunks[i];
 	chunk->bitmap = bitmap;
 	chunk->discard = discard;
@@ -287,25 +294,43 @@ bool defpager_slots_retire(struct defpager_slots *slots, u64 slot, bool pooled)
 	return open;
 }
 
-/**
- * defpager_slots_close() - allocate no slot any more, or do so again
- * @slots: the slots of a segment
- * @close: which of the two
- * @pooled: out: slots used by the pool
- *
- * Context: defpager_populate_lock is held.
- * Return: slots with a bitmap that are not bad.
- */
-u64 defpager_slots_close(struct defpager_slots *slots, bool close, u64 *pooled)
+/* A slot was given up in error.  The segment is closed. */
+void defpager_slots_unretire(struct defpager_slots *slots, u64 slot)
 {
-	u64 good;
-
 	spin_lock(&slots->lock);
-	slots->closed = close;
-	*pooled = slots->pooled;
-	good = slots->populated - slots->bad;
+	WARN_ON_ONCE(!slots->closed);
+	__defpager_slots_unuse(slots, slot / DEFPAGER_CHUNK_SLOTS,
+			       slot % DEFPAGER_CHUNK_SLOTS);
+	slots->bad--;
 	spin_unlock(&slots->lock);
-	return good;
+}
+
+/**
+ * defpager_slots_close() - have a reason to allocate no slot, or have it no more
+ * @slots: the slots of a segment
+ * @why: the reason
+ * @close: which of the two
+ * @capacity: out: what there is less, or more, by that; nothing if there is
+ *	another reason
+ *
+ * Return: whether that is any news.
+ */
+bool defpager_slots_close(struct defpager_slots *slots, u32 why, bool close,
+			  struct defpager_capacity *capacity)
+{
+	u32 old;
+
+	memset(capacity, 0, sizeof(*capacity));
+	spin_lock(&slots->lock);
+	old = slots->closed;
+	WRITE_ONCE(slots->closed, close ? old | why : old & ~why);
+	if (!old != !slots->closed) {
+		capacity->good = slots->populated - slots->bad;
+		capacity->pooled = slots->pooled;
+		capacity->unpopulated = slots->nr - slots->populated;
+	}
+	spin_unlock(&slots->lock);
+	return !(old & why) == close;
 }
 
 /* The first run of free slots to be discarded in a chunk; its length. */

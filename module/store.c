@@ -255,6 +255,23 @@ u64 defpager_store_used(struct defpager_store *store)
 	return sum.used_bytes >> PAGE_SHIFT;
 }
 
+/* Slots that can be used, as long as it stays as it is. */
+u64 defpager_store_capacity(struct defpager_store *store)
+{
+	struct defpager_place *place;
+	u64 nr = 0;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(place, &store->stripe.places, list) {
+		struct defpager_slots *slots = &place->segment->slots;
+
+		if (!READ_ONCE(slots->closed))
+			nr += slots->nr - READ_ONCE(slots->bad);
+	}
+	rcu_read_unlock();
+	return nr;
+}
+
 /* All but what concerns the whole pager. */
 static void __defpager_store_info(struct defpager_store *store,
 				  struct defpager_backing_store_info *info)

@@ -258,7 +258,14 @@ static const struct kobj_type defpager_store_ktype = {
 
 static const char *defpager_state_name(u32 state)
 {
-	return state == DEFPAGER_SEGMENT_DRAINING ? "draining" : "active";
+	switch (state) {
+	case DEFPAGER_SEGMENT_DRAINING:
+		return "draining";
+	case DEFPAGER_SEGMENT_FAILING:
+		return "failing";
+	default:
+		return "active";
+	}
 }
 
 DEFPAGER_SEGMENT_VALUE(state, "%s", defpager_state_name(row->state));

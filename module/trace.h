@@ -40,6 +40,17 @@ DEFINE_EVENT(defpager_segment, defpager_segment_remove,
 	TP_ARGS(segment)
 );
 
+/* It is not written to any more, or again. */
+DEFINE_EVENT(defpager_segment, defpager_segment_fail,
+	TP_PROTO(struct defpager_segment *segment),
+	TP_ARGS(segment)
+);
+
+DEFINE_EVENT(defpager_segment, defpager_segment_recover,
+	TP_PROTO(struct defpager_segment *segment),
+	TP_ARGS(segment)
+);
+
 /* Pages of one object that were moved away, the last one below @index. */
 TRACE_EVENT(defpager_drain,
 	TP_PROTO(struct defpager_object *object, struct defpager_store *store,

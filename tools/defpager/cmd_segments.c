@@ -59,6 +59,8 @@ static const char *state_name(unsigned int state)
 		return "active";
 	case DEFPAGER_SEGMENT_DRAINING:
 		return "draining";
+	case DEFPAGER_SEGMENT_FAILING:
+		return "failing";
 	default:
 		return "unknown";
 	}

@@ -712,10 +712,16 @@ struct defpager_segment_remove {
  * @DEFPAGER_SEGMENT_ACTIVE: pages are written to it and read from it
  * @DEFPAGER_SEGMENT_DRAINING: it is being removed: no page gets a new place on
  *	it, and those that are there move away
+ * @DEFPAGER_SEGMENT_FAILING: too many writes to it have failed, or its device
+ *	does not answer or is gone: nothing is written to it any more, and its
+ *	space does not count as free.  What it holds can be read as far as the
+ *	device does that.  It becomes active again when a write that is tried
+ *	from time to time succeeds; or it can be removed
  */
 enum defpager_segment_state {
 	DEFPAGER_SEGMENT_ACTIVE = 0,
 	DEFPAGER_SEGMENT_DRAINING = 1,
+	DEFPAGER_SEGMENT_FAILING = 2,
 };
 
 /**
@@ -773,12 +779,15 @@ struct defpager_segment_info {
  *	as the kernel has noticed: writes through a mapping show late
  * @DEFPAGER_PAGE_STORED: on storage, in the segment that the row names
  * @DEFPAGER_PAGE_LOST: the content is lost because memory failed
+ * @DEFPAGER_PAGE_UNREADABLE: on storage, but it was found that it cannot be
+ *	read: access is an error
  */
 enum defpager_page_flags {
 	DEFPAGER_PAGE_RESIDENT = 1 << 0,
 	DEFPAGER_PAGE_DIRTY = 1 << 1,
 	DEFPAGER_PAGE_STORED = 1 << 2,
 	DEFPAGER_PAGE_LOST = 1 << 3,
+	DEFPAGER_PAGE_UNREADABLE = 1 << 4,
 };
 
 /**

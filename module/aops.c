@@ -350,8 +350,11 @@ static vm_fault_t defpager_fault_error(struct folio *folio)
 	return PTR_ERR(folio) == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
 }
 
-/* A page that has most likely never been touched: no I/O, no readahead. */
-static vm_fault_t defpager_fault_hole(struct vm_fault *vmf,
+/*
+ * A page without readahead, and without letting go of mmap_lock for its I/O:
+ * one that has most likely never been touched, or could not be read.
+ */
+static vm_fault_t defpager_fault_page(struct vm_fault *vmf,
 				      struct defpager_object *object)
 {
 	struct address_space *mapping = object->inode.i_mapping;
@@ -375,16 +378,29 @@ static vm_fault_t defpager_fault(struct vm_fault *vmf)
 	struct defpager_object *object = defpager_object(inode);
 	pgoff_t index = vmf->pgoff;
 	vm_fault_t ret = 0;
+	struct folio *folio;
+	bool failed;
 
 	if (index >= DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE))
 		return VM_FAULT_SIGBUS;
-	if (defpager_cached(object, index)) {
-		defpager_read_on(vmf, object);
+	folio = __filemap_get_folio(inode->i_mapping, index, 0, 0);
+	if (!IS_ERR(folio)) {
+		failed = !folio_test_locked(folio) &&
+			 !folio_test_uptodate(folio);
+		defpager_read_on(vmf, object, folio);
+		folio_put(folio);
+		/*
+		 * filemap_fault() would let go of mmap_lock to read it, and
+		 * then say "try again" even if that has failed.  Some callers
+		 * do so for ever (mlock, MADV_POPULATE_READ before 6.9).
+		 */
+		if (failed)
+			return defpager_fault_page(vmf, object);
 	} else {
 		defpager_count(DEFPAGER_PAGEIN_CALLS, 1);
 		if (!defpager_entry_is_slot(defpager_map_get(&object->map,
 							     index)))
-			return defpager_fault_hole(vmf, object);
+			return defpager_fault_page(vmf, object);
 		defpager_read_in(vmf, object);
 		ret = VM_FAULT_MAJOR;
 	}

@@ -674,7 +674,8 @@ bool defpager_cached(struct defpager_object *object, pgoff_t index);
 
 /* In readahead.c */
 void defpager_read_in(struct vm_fault *vmf, struct defpager_object *object);
-void defpager_read_on(struct vm_fault *vmf, struct defpager_object *object);
+void defpager_read_on(struct vm_fault *vmf, struct defpager_object *object,
+		      struct folio *folio);
 void defpager_read_range(struct defpager_object *object, pgoff_t first,
 			 unsigned int nr);
 

@@ -193,28 +193,25 @@ void defpager_read_in(struct vm_fault *vmf, struct defpager_object *object)
 }
 
 /* Take the readahead mark off a folio, if it is there. */
-static bool defpager_take_mark(struct address_space *mapping, pgoff_t index)
+static bool defpager_take_mark(struct folio *folio)
 {
-	struct folio *folio = __filemap_get_folio(mapping, index, 0, 0);
-	bool marked;
-
-	if (IS_ERR(folio))
-		return false;
 	/* Under writeback the same bit means something else. */
-	marked = folio_test_readahead(folio) && !folio_test_writeback(folio);
+	bool marked = folio_test_readahead(folio) &&
+		      !folio_test_writeback(folio);
+
 	if (marked)
 		folio_clear_readahead(folio);
-	folio_put(folio);
 	return marked;
 }
 
 /* A fault finds its page in memory: if it carries the mark, read on. */
-void defpager_read_on(struct vm_fault *vmf, struct defpager_object *object)
+void defpager_read_on(struct vm_fault *vmf, struct defpager_object *object,
+		      struct folio *folio)
 {
 	struct address_space *mapping = object->inode.i_mapping;
 	struct defpager_window window;
 
-	if (!defpager_take_mark(mapping, vmf->pgoff))
+	if (!defpager_take_mark(folio))
 		return;
 	rcu_read_lock();
 	window.first = page_cache_next_miss(mapping, vmf->pgoff + 1,

@@ -12,6 +12,7 @@ static const struct column columns[] = {
 	{ "dirty", COLUMN_FLAG, "DIRTY" },
 	{ "stored", COLUMN_FLAG, "STORED" },
 	{ "lost", COLUMN_FLAG, "LOST" },
+	{ "unreadable", COLUMN_FLAG, "UNREADABLE" },
 	{ "segment", COLUMN_NUMBER, "SEGMENT" },
 	{ "device_offset", COLUMN_NUMBER, "DEVICE-OFFSET" },
 	{ }
@@ -43,6 +44,7 @@ static void add_range(struct table *table,
 		{ .number = range->flags & DEFPAGER_PAGE_DIRTY },
 		{ .number = range->flags & DEFPAGER_PAGE_STORED },
 		{ .number = range->flags & DEFPAGER_PAGE_LOST },
+		{ .number = range->flags & DEFPAGER_PAGE_UNREADABLE },
 		{ .number = range->segment },
 		{ .number = range->device_offset },
 	};

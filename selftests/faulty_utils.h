@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Block devices that fail when they are told to: parts of the second disk, behind
+ * the device mapper.
+ *
+ * As in paging_utils.h, what cannot fail ends the process.
+ */
+#ifndef FAULTY_UTILS_H
+#define FAULTY_UTILS_H
+
+#include <poll.h>
+
+#include "store_utils.h"
+
+#define SECTORS_PER_PAGE (page_size() / 512)
+
+/* Runs a shell command; whether its exit status was 0. */
+__attribute__((format(printf, 1, 2))) static inline bool
+shell(const char *format, ...)
+{
+	char command[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(command, sizeof(command), format, args);
+	va_end(args);
+	return system(command) == 0;
+}
+
+/* --- Devices ----------------------------------------------------------- */
+
+#define FAULTY_DISK "/dev/vdb"
+
+struct faulty {
+	char name[16];
+	uint64_t first;		/* sector of the disk */
+	uint64_t sectors;
+	int fd;
+};
+
+static inline const char *faulty_missing(void)
+{
+	if (!shell("dmsetup version >/dev/null 2>&1"))
+		return "there is no dmsetup";
+	/* Silent where it is built in. */
+	shell("modprobe -qa dm-mod dm-flakey");
+	if (!shell("dmsetup targets | grep -q ^flakey"))
+		return "the kernel has no dm-flakey";
+	return NULL;
+}
+
+/* One line of a table. */
+static inline void faulty_map(FILE *table, const struct faulty *faulty,
+			      uint64_t start, uint64_t sectors, bool fails)
+{
+	fprintf(table, "%ju %ju ", start, sectors);
+	if (fails)
+		fprintf(table, "error\n");
+	else
+		fprintf(table, "linear " FAULTY_DISK " %ju\n",
+			faulty->first + start);
+}
+
+static inline FILE *faulty_table(const struct faulty *faulty, const char *verb)
+{
+	char command[64];
+	FILE *table;
+
+	snprintf(command, sizeof(command), "dmsetup %s %s", verb, faulty->name);
+	table = popen(command, "w");
+	must(table);
+	return table;
+}
+
+static inline void faulty_load(const struct faulty *faulty, FILE *table)
+{
+	must(pclose(table) == 0);
+	/* What is on its way goes where it was to go. */
+	must(shell("dmsetup resume %s", faulty->name));
+}
+
+/* All is well. */
+static inline void faulty_heal(const struct faulty *faulty)
+{
+	FILE *table = faulty_table(faulty, "load");
+
+	faulty_map(table, faulty, 0, faulty->sectors, false);
+	faulty_load(faulty, table);
+}
+
+/* Nothing can be read or written. */
+static inline void faulty_break(const struct faulty *faulty)
+{
+	FILE *table = faulty_table(faulty, "load");
+
+	faulty_map(table, faulty, 0, faulty->sectors, true);
+	faulty_load(faulty, table);
+}
+
+/*
+ * Nothing can be written for @down seconds, then it can for @up seconds, and so
+ * on. What is there can be read at any time.
+ */
+static inline void faulty_refuse_writes(const struct faulty *faulty, int up,
+					int down)
+{
+	FILE *table = faulty_table(faulty, "load");
+
+	fprintf(table, "0 %ju flakey " FAULTY_DISK " %ju %d %d 1 error_writes\n",
+		faulty->sectors, faulty->first, up, down);
+	faulty_load(faulty, table);
+}
+
+#define FOR_EVER 1000000
+
+/*
+ * These pages of the device fail: @pages is for each page of it whether it
+ * does.
+ */
+static inline void faulty_break_pages(const struct faulty *faulty,
+				      const bool *pages)
+{
+	uint64_t end = faulty->sectors / SECTORS_PER_PAGE, first, page = 0;
+	FILE *table = faulty_table(faulty, "load");
+
+	while (page < end) {
+		first = page;
+		while (page < end && pages[page] == pages[first])
+			page++;
+		faulty_map(table, faulty, first * SECTORS_PER_PAGE,
+			   (page - first) * SECTORS_PER_PAGE, pages[first]);
+	}
+	faulty_load(faulty, table);
+}
+
+/* A device, which is well, of a part of the disk. */
+static inline struct faulty faulty_new(const char *name, uint64_t offset,
+				       uint64_t bytes)
+{
+	struct faulty faulty = {
+		.first = offset / 512,
+		.sectors = bytes / 512,
+	};
+	char path[64];
+	FILE *table;
+
+	snprintf(faulty.name, sizeof(faulty.name), "%s", name);
+	/* A test that was ended by a failure has left it behind. */
+	shell("dmsetup remove %s >/dev/null 2>&1", name);
+	table = faulty_table(&faulty, "create");
+	faulty_map(table, &faulty, 0, faulty.sectors, false);
+	must(pclose(table) == 0);
+	snprintf(path, sizeof(path), "/dev/mapper/%s", name);
+	faulty.fd = open(path, O_RDWR | O_CLOEXEC);
+	must(faulty.fd >= 0);
+	return faulty;
+}
+
+/* No segment is on it any more. */
+static inline void faulty_remove(struct faulty *faulty)
+{
+	close(faulty->fd);
+	must(shell("dmsetup remove --retry %s", faulty->name));
+}
+
+static inline uint64_t segment_on(int store, const struct faulty *faulty)
+{
+	return segment_at(store, faulty->fd, 0, faulty->sectors * 512);
+}
+
+/* --- What becomes of segments ------------------------------------------ */
+
+static inline bool segment_is(int store, uint64_t id, uint32_t state)
+{
+	return segment_state(store, id).state == state;
+}
+
+/* --- Pages that cannot be read ----------------------------------------- */
+
+/*
+ * Reads a page through the mapping: whether it is there, as @generation says;
+ * @error is set if that ended in SIGBUS. Not for several threads.
+ */
+static inline bool page_is_there(const struct memory *memory, uint64_t page,
+				 uint32_t generation, bool *error)
+{
+	struct sigaction action = { .sa_handler = bus_error };
+	struct sigaction saved;
+	volatile bool there = false;
+
+	*error = false;
+	must(sigaction(SIGBUS, &action, &saved) == 0);
+	if (sigsetjmp(on_bus_error, 1))
+		*error = true;
+	else
+		there = verify(memory, page, 1, generation);
+	must(sigaction(SIGBUS, &saved, NULL) == 0);
+	return there;
+}
+
+#endif /* FAULTY_UTILS_H */

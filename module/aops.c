@@ -172,8 +172,8 @@ struct folio *defpager_get_folio(struct defpager_object *object, pgoff_t index,
 
 	/* Look before a folio is allocated in vain. */
 	if (!defpager_object_prepaid(object) &&
-	    defpager_promise_hopeless(object) &&
-	    defpager_map_get(&object->map, index) == DEFPAGER_ENTRY_NONE)
+	    defpager_map_get(&object->map, index) == DEFPAGER_ENTRY_NONE &&
+	    defpager_promise_hopeless(object))
 		return ERR_PTR(-ENOSPC);
 	do {
 		added = !defpager_cached(object, index);

@@ -15,12 +15,15 @@
  *	  mapping->invalidate_lock	shared: a page enters the page cache;
  *					exclusive: pages and entries are removed
  *	    folio lock			see below
- *	      store->populate_lock	making room for slots
+ *	      store->borrow_lock	what is being discarded; or the pool's
+ *	        defpager_populate_lock	making room for slots
+ *	          object->promise_lock	its home and its promises
  *	      mapping->i_mmap_rwsem	folio_mkclean()
  *	        i_pages lock		marks
  *	        slots->lock		bitmaps
  *	defpager_objects_lock		list of objects; alone
- *	defpager_segments_lock		adding segments; before populate_lock
+ *	defpager_segments_lock		adding and removing segments; before
+ *					borrow_lock
  *	defpager_stores_lock		list of stores
  *	  reads of files in sysfs	which both of these wait for
  *
@@ -46,6 +49,7 @@
 #include <linux/mempool.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
+#include <linux/rwsem.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
@@ -239,6 +243,8 @@ struct defpager_store {
 	atomic_t nr_objects;		/* confined to it */
 	atomic64_t free;		/* slots that may be promised */
 	atomic64_t unpopulated;		/* slots that have no bitmap yet */
+	atomic64_t borrowed;		/* slots taken to be discarded */
+	struct rw_semaphore borrow_lock; /* for promise.c, if exclusive */
 	atomic64_t promised;		/* slots promised to confined objects */
 	atomic64_t stale;		/* those of them that are stale slots */
 	wait_queue_head_t wait;		/* something drained, fired or left */
@@ -532,6 +538,8 @@ void __init defpager_sysfs_init(void);
 void defpager_sysfs_exit(void);
 
 /* In promise.c */
+extern atomic64_t defpager_pool_free;
+extern atomic64_t defpager_pool_unpopulated;
 int defpager_promise(struct defpager_object *object, u64 nr);
 void defpager_unpromise(struct defpager_object *object, u64 nr);
 bool defpager_promise_hopeless(struct defpager_object *object);
@@ -540,14 +548,16 @@ bool defpager_slot_uncount(struct defpager_object *object,
 void defpager_unpromise_stale(struct defpager_store *store);
 int defpager_rehome(struct defpager_object *object, struct defpager_store *from,
 		    struct defpager_store *to);
-bool defpager_take_space(struct defpager_store *store, u64 nr);
-void defpager_give_space(struct defpager_store *store, u64 nr);
+u64 defpager_borrow_space(struct defpager_store *store, u64 max);
+void defpager_return_space(struct defpager_store *store, u64 nr);
 void defpager_lose_slot(struct defpager_store *store, bool pooled);
 int defpager_space_add(struct defpager_segment *segment);
 bool defpager_space_close(struct defpager_segment *segment, u32 why,
 			  bool close);
 int defpager_space_withdraw(struct defpager_segment *segment, bool gone);
 void defpager_space_restore(struct defpager_segment *segment);
+
+/* In space.c */
 int defpager_space_check_rehome(struct defpager_store *from,
 				struct defpager_store *to, u64 capacity);
 u64 defpager_space_free(struct defpager_store *store);

@@ -4,7 +4,8 @@
  *
  * Some time after slots of a segment were freed, runs of them are allocated,
  * discarded and freed again.  For that they must be promised to nobody: space
- * that is needed is not discarded, and nobody ever waits for a discard.
+ * that is needed is not discarded, and nobody waits for a discard but who would
+ * be told otherwise that there is no space.
  */
 #include <linux/blkdev.h>
 
@@ -21,22 +22,13 @@ static sector_t defpager_sectors(u64 slots)
 	return slots << (PAGE_SHIFT - SECTOR_SHIFT);
 }
 
-/* As many as there are to be had, up to a batch. */
-static u32 defpager_discard_take(struct defpager_store *store)
-{
-	u32 nr = DEFPAGER_DISCARD_BATCH;
-
-	while (nr && !defpager_take_space(store, nr))
-		nr /= 2;
-	return nr;
-}
-
 /* Return: whether there was something, so that there may be more. */
 static bool defpager_discard_run(struct defpager_segment *segment, u32 *chunk)
 {
 	struct defpager_store *store = segment->store;
-	u32 taken = defpager_discard_take(store), nr = 0;
+	u32 taken = defpager_borrow_space(store, DEFPAGER_DISCARD_BATCH);
 	u64 slot;
+	u32 nr;
 
 	if (!taken)
 		return false;
@@ -49,7 +41,7 @@ static bool defpager_discard_run(struct defpager_segment *segment, u32 *chunk)
 			atomic64_add(nr, &segment->discarded);
 		defpager_slots_discard_end(&segment->slots, slot, nr);
 	}
-	defpager_give_space(store, taken);
+	defpager_return_space(store, taken);
 	return nr;
 }
 

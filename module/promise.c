@@ -41,6 +41,7 @@
  * afterwards: these are sums, and the order does not matter.
  */
 #include <linux/rculist.h>
+#include <linux/rwsem.h>
 #include <linux/slab.h>
 
 #include "defpager.h"
@@ -51,9 +52,16 @@
 /* Who gives slots their bitmaps, or closes a segment. */
 DEFINE_MUTEX(defpager_populate_lock);
 
+/*
+ * Who has space that he is going to give back, to discard it, holds this shared;
+ * or the store's own one, if that is exclusive.  Nobody is told that there is no
+ * space on account of that: who holds it exclusively sees what there really is.
+ */
+static DECLARE_RWSEM(defpager_pool_borrow_lock);
+
 /* See the top of this file; and slots of its stores that have no bitmap. */
-static atomic64_t defpager_pool_free = ATOMIC64_INIT(0);
-static atomic64_t defpager_pool_unpopulated = ATOMIC64_INIT(0);
+atomic64_t defpager_pool_free = ATOMIC64_INIT(0);
+atomic64_t defpager_pool_unpopulated = ATOMIC64_INIT(0);
 
 static bool defpager_take(atomic64_t *free, s64 nr)
 {
@@ -66,14 +74,11 @@ static bool defpager_take(atomic64_t *free, s64 nr)
 	return true;
 }
 
-/**
- * defpager_take_space() - take slots that are promised to nobody
- * @store: a store, or NULL for the pool
- * @nr: how many
- *
- * Return: whether there were so many.
+/*
+ * Take slots that are promised to nobody, of a store, or of the pool if it is
+ * NULL.  Return: whether there were so many.
  */
-bool defpager_take_space(struct defpager_store *store, u64 nr)
+static bool defpager_take_space(struct defpager_store *store, u64 nr)
 {
 	if (!store)
 		return defpager_take(&defpager_pool_free, nr);
@@ -86,13 +91,48 @@ bool defpager_take_space(struct defpager_store *store, u64 nr)
 	return false;
 }
 
-void defpager_give_space(struct defpager_store *store, u64 nr)
+static void defpager_give_space(struct defpager_store *store, u64 nr)
 {
 	if (store)
 		atomic64_add(nr, &store->free);
 	if (!store || !defpager_store_exclusive(store))
 		atomic64_add(nr, &defpager_pool_free);
 	defpager_alert_check();
+}
+
+/* Within it comes defpager_populate_lock, for whose sake nobody waits long. */
+static struct rw_semaphore *defpager_borrow_lock(struct defpager_store *store)
+{
+	return store && defpager_store_exclusive(store) ?
+		&store->borrow_lock : &defpager_pool_borrow_lock;
+}
+
+/**
+ * defpager_borrow_space() - take slots for a while, unless they are needed
+ * @store: a store
+ * @max: how many at most
+ *
+ * Return: how many; until defpager_return_space(), if that is not 0.
+ */
+u64 defpager_borrow_space(struct defpager_store *store, u64 max)
+{
+	u64 nr = max;
+
+	down_read(defpager_borrow_lock(store));
+	while (nr && !defpager_take_space(store, nr))
+		nr /= 2;
+	if (nr)
+		atomic64_add(nr, &store->borrowed);
+	else
+		up_read(defpager_borrow_lock(store));
+	return nr;
+}
+
+void defpager_return_space(struct defpager_store *store, u64 nr)
+{
+	atomic64_sub(nr, &store->borrowed);
+	defpager_give_space(store, nr);
+	up_read(defpager_borrow_lock(store));
 }
 
 static bool defpager_take_promise(struct defpager_store *store, u64 nr)
@@ -235,7 +275,7 @@ static bool defpager_promise_fast(struct defpager_object *object, u64 nr)
 	return taken;
 }
 
-static int defpager_promise_slow(struct defpager_object *object, u64 nr)
+static int __defpager_promise_slow(struct defpager_object *object, u64 nr)
 {
 	struct defpager_store *store;
 	int ret = 0;
@@ -248,6 +288,44 @@ static int defpager_promise_slow(struct defpager_object *object, u64 nr)
 		ret = defpager_populate_for(store, nr);
 	}
 	mutex_unlock(&defpager_populate_lock);
+	return ret;
+}
+
+/* From here nobody has borrowed space of the object's home, nor will. */
+static struct defpager_store *
+defpager_borrow_stop(struct defpager_object *object)
+{
+	struct defpager_store *store;
+
+	spin_lock(&object->promise_lock);
+	store = defpager_home(object);
+	if (store)
+		refcount_inc(&store->refs);
+	spin_unlock(&object->promise_lock);
+	down_write(defpager_borrow_lock(store));
+	return store;
+}
+
+static void defpager_borrow_go_on(struct defpager_store *store)
+{
+	up_write(defpager_borrow_lock(store));
+	if (store)
+		defpager_store_put(store);
+}
+
+static int defpager_promise_slow(struct defpager_object *object, u64 nr)
+{
+	struct defpager_store *store;
+	bool moved = true;
+	int ret;
+
+	ret = __defpager_promise_slow(object, nr);
+	while (ret == -ENOSPC && moved) {
+		store = defpager_borrow_stop(object);
+		ret = __defpager_promise_slow(object, nr);
+		moved = store != rcu_access_pointer(object->store);
+		defpager_borrow_go_on(store);
+	}
 	return ret;
 }
 
@@ -283,8 +361,7 @@ static bool defpager_none_left(atomic64_t *free, atomic64_t *unpopulated)
 	return atomic64_read(free) <= 0 && !atomic64_read(unpopulated);
 }
 
-/* A hint that a promise would fail, for who can avoid work. */
-bool defpager_promise_hopeless(struct defpager_object *object)
+static bool __defpager_promise_hopeless(struct defpager_object *object)
 {
 	struct defpager_store *store;
 	bool none = false;
@@ -297,6 +374,31 @@ bool defpager_promise_hopeless(struct defpager_object *object)
 		none = defpager_none_left(&defpager_pool_free,
 					  &defpager_pool_unpopulated);
 	rcu_read_unlock();
+	return none;
+}
+
+/**
+ * defpager_promise_hopeless() - would a promise fail?
+ * @object: the object that wants it
+ *
+ * For who can avoid work.
+ *
+ * Context: sleeps.
+ * Return: true if there is no space; false says nothing.
+ */
+bool defpager_promise_hopeless(struct defpager_object *object)
+{
+	bool none = __defpager_promise_hopeless(object);
+	struct defpager_store *store;
+
+	if (!none)
+		return false;
+	/* Not if somebody has just taken what he is going to give back. */
+	store = defpager_borrow_stop(object);
+	mutex_lock(&defpager_populate_lock);
+	none = __defpager_promise_hopeless(object);
+	mutex_unlock(&defpager_populate_lock);
+	defpager_borrow_go_on(store);
 	return none;
 }
 
@@ -386,6 +488,7 @@ int defpager_rehome(struct defpager_object *object, struct defpager_store *from,
 
 	if (!spare)
 		return -ENOMEM;
+	down_write(defpager_borrow_lock(to));
 	mutex_lock(&defpager_populate_lock);
 	while (again) {
 		spin_lock(&object->promise_lock);
@@ -398,6 +501,7 @@ int defpager_rehome(struct defpager_object *object, struct defpager_store *from,
 		}
 	}
 	mutex_unlock(&defpager_populate_lock);
+	up_write(defpager_borrow_lock(to));
 	kfree(spare);
 	if (!ret)
 		defpager_store_leave(from);
@@ -509,12 +613,14 @@ int defpager_space_withdraw(struct defpager_segment *segment, bool gone)
 {
 	int ret;
 
+	down_write(defpager_borrow_lock(segment->store));
 	mutex_lock(&defpager_populate_lock);
 	defpager_space_close(segment, DEFPAGER_CLOSED_REMOVAL, true);
 	ret = defpager_cover(segment->store, gone);
 	if (ret)
 		defpager_space_close(segment, DEFPAGER_CLOSED_REMOVAL, false);
 	mutex_unlock(&defpager_populate_lock);
+	up_write(defpager_borrow_lock(segment->store));
 	return ret;
 }
 
@@ -524,90 +630,4 @@ void defpager_space_restore(struct defpager_segment *segment)
 	mutex_lock(&defpager_populate_lock);
 	defpager_space_close(segment, DEFPAGER_CLOSED_REMOVAL, false);
 	mutex_unlock(&defpager_populate_lock);
-}
-
-/**
- * defpager_space_check_rehome() - would what one store promised fit elsewhere?
- * @from: a store
- * @to: where its objects are to move, not NULL
- * @capacity: slots that @from is going to lose besides
- *
- * A check in advance: others may be quicker.
- *
- * Return: 0 or -ENOSPC.
- */
-int defpager_space_check_rehome(struct defpager_store *from,
-				struct defpager_store *to, u64 capacity)
-{
-	s64 promised = atomic64_read(&from->promised);
-	/* Objects that have left it have promises elsewhere. */
-	s64 moving = promised - atomic64_read(&from->stale);
-	s64 pool = atomic64_read(&defpager_pool_free) +
-		   atomic64_read(&defpager_pool_unpopulated);
-
-	if (atomic64_read(&to->free) + atomic64_read(&to->unpopulated) < moving)
-		return -ENOSPC;
-	if (!defpager_store_exclusive(from))
-		pool += promised - capacity;
-	if (!defpager_store_exclusive(to))
-		pool -= moving;
-	return pool < 0 ? -ENOSPC : 0;
-}
-
-/**
- * defpager_space_free_all() - slots of all stores that are promised to nobody
- *
- * The sum of what defpager_space_free() says of each, without the effort.
- *
- * Context: RCU read lock held.
- */
-u64 defpager_space_free_all(void)
-{
-	s64 free = max_t(s64, atomic64_read(&defpager_pool_free), 0) +
-		   atomic64_read(&defpager_pool_unpopulated);
-	struct defpager_store *store;
-	unsigned long id;
-
-	xa_for_each(&defpager_stores, id, store)
-		if (defpager_store_exclusive(store))
-			free += max_t(s64, atomic64_read(&store->free), 0) +
-				atomic64_read(&store->unpopulated);
-	return free;
-}
-
-/**
- * defpager_space_free() - slots of each store that are promised to nobody
- * @store: the store asked for
- *
- * What the pool was promised and has no slot yet is taken for used where it
- * would go if it were paged out now.  So the sum of all stores is right.
- *
- * Context: RCU read lock held.
- */
-u64 defpager_space_free(struct defpager_store *store)
-{
-	s64 free = atomic64_read(&store->free);
-	struct defpager_store *other;
-	s64 unlocated, above = 0;
-	unsigned long id;
-
-	if (!defpager_store_exclusive(store)) {
-		/* What stores have free that the pool does not: it may want it. */
-		unlocated = -atomic64_read(&defpager_pool_free);
-		xa_for_each(&defpager_stores, id, other) {
-			s64 nr = atomic64_read(&other->free);
-
-			if (defpager_store_exclusive(other))
-				continue;
-			unlocated += nr;
-			if (other->priority > store->priority ||
-			    (other->priority == store->priority &&
-			     other->id < store->id))
-				above += nr;
-		}
-		unlocated -= above;
-		free -= clamp(unlocated, (s64)0, max(free, (s64)0));
-	}
-	free += atomic64_read(&store->unpopulated);
-	return max(free, (s64)0);
 }

@@ -35,6 +35,7 @@ static struct defpager_store *defpager_store_alloc(const char *name,
 	store->priority = priority;
 	store->cluster_shift = ilog2(cluster_bytes) - PAGE_SHIFT;
 	INIT_LIST_HEAD(&store->stripe.places);
+	init_rwsem(&store->borrow_lock);
 	init_waitqueue_head(&store->wait);
 	strscpy_pad(store->name, name, sizeof(store->name));
 	return store;

@@ -606,6 +606,8 @@ void defpager_alerts_exit(void);
 /* The free space of some store has changed. */
 static inline void defpager_alert_check(void)
 {
+	/* The change before the look: who has just armed one sees the change. */
+	smp_mb__after_atomic();
 	if (unlikely(atomic_read(&defpager_alerts_armed)))
 		defpager_alert_look_later();
 }

@@ -95,7 +95,6 @@ err_map:
 /* Not called while there is a descriptor or a mapping of ours. */
 static void __exit defpager_exit(void)
 {
-	defpager_alerts_exit();
 	defpager_sysfs_exit();
 	misc_deregister(&defpager_device);
 	defpager_objects_exit();
@@ -103,6 +102,8 @@ static void __exit defpager_exit(void)
 	defpager_segments_exit();
 	defpager_pageout_exit();
 	defpager_bio_exit();
+	/* Discards, which have ended now, could have asked for it. */
+	defpager_alerts_exit();
 	defpager_stores_exit();
 	defpager_bounces_exit();
 	defpager_map_exit_cache();

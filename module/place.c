@@ -60,13 +60,22 @@ static void defpager_pool_cancel(struct defpager_segment *segment, bool pooled)
 		atomic64_inc(&segment->store->free);
 }
 
+/* Without its lock, and without taking for a moment what is needed elsewhere. */
+static bool defpager_segment_may_have(struct defpager_slots *slots, bool single)
+{
+	if (!READ_ONCE(slots->free) || READ_ONCE(slots->closed))
+		return false;
+	return single || READ_ONCE(slots->cluster_chunk) <
+			 READ_ONCE(slots->populated_chunks);
+}
+
 static u64 defpager_segment_alloc(struct defpager_segment *segment,
 				  const struct defpager_wish *wish, bool single)
 {
 	struct defpager_slots *slots = &segment->slots;
 	u64 slot;
 
-	if (segment == wish->avoid || !READ_ONCE(slots->free) ||
+	if (segment == wish->avoid || !defpager_segment_may_have(slots, single) ||
 	    !defpager_pool_begin(segment, wish->pooled))
 		return DEFPAGER_NO_SLOT;
 	if (single)

@@ -404,6 +404,20 @@ static bool defpager_drain_empty(struct defpager_drain *drain)
 
 /* --- the requests --------------------------------------------------------- */
 
+/* May objects of a store that loses @capacity slots move to @target, if any? */
+static int defpager_target_check(struct defpager_store *store,
+				 struct defpager_store *target, u64 capacity)
+{
+	int ret;
+
+	if (!target)
+		return 0;
+	ret = defpager_store_usable(target);
+	if (ret)
+		return ret;
+	return defpager_space_check_rehome(store, target, capacity);
+}
+
 /*
  * Close the segment.  Objects that are going have been given no other home, and
  * have for some time yet what they were promised.
@@ -472,9 +486,8 @@ int defpager_segment_drain(struct defpager_store_port *port,
 
 	defpager_drain_begin(&drain, port, target, arg->id);
 	ret = defpager_segment_check(port->store, arg->id, &capacity);
-	if (!ret && target)
-		ret = defpager_space_check_rehome(port->store, target,
-						  capacity);
+	if (!ret)
+		ret = defpager_target_check(port->store, target, capacity);
 	if (!ret)
 		ret = defpager_rehome_all(&drain);
 	/* Those of an earlier attempt, too: they look like promises here. */
@@ -516,10 +529,10 @@ static int defpager_store_check(struct defpager_store *store,
 {
 	int ret = defpager_segments_check(store);
 
-	if (ret || !target)
+	if (ret)
 		return ret;
-	return defpager_space_check_rehome(store, target,
-					   defpager_store_capacity(store));
+	return defpager_target_check(store, target,
+				     defpager_store_capacity(store));
 }
 
 /**

@@ -227,6 +227,7 @@ enum defpager_object_flags {
  *    DEFPAGER_OBJECT_RESIDENT is combined with DEFPAGER_OBJECT_RESERVE or
  *    with a @backing_store.
  *  - ENOSPC: DEFPAGER_OBJECT_RESERVE, and there is not as much space.
+ *  - EBUSY: the store of @backing_store is being deleted.
  *  - EBADF: @backing_store is neither -1 nor an open descriptor.
  *  - EINVAL: @backing_store is a descriptor, but not of a backing store.
  *  - EINTR: a signal ended the wait for the request's turn.
@@ -570,8 +571,8 @@ struct defpager_backing_store_alert {
  * Errors beyond the common ones:
  *
  *  - EBUSY: the store is "default"; objects are confined to it and there is no
- *    @target; segments of it are being removed; or objects are being created
- *    in it.
+ *    @target; segments of it are being removed; objects are being created in
+ *    it; or it, or @target's store, is being deleted.
  *  - ENOSPC: what is there does not fit elsewhere.
  *  - EBADF: @target is neither -1 nor an open descriptor.
  *  - EINVAL: @target is a descriptor, but not of another backing store.
@@ -636,7 +637,9 @@ enum defpager_segment_add_flags {
  *    larger than a page, it is zoned, or it needs what is being written not to
  *    change, e.g. because it computes checksums; or DEFPAGER_SEGMENT_DISCARD
  *    was asked for and it cannot discard (KERN_FAILURE).
- *  - EBUSY: the device is mounted, used as swap or claimed by somebody else.
+ *  - EBUSY: the device is mounted, used as swap or claimed by somebody else; or
+ *    the store is being deleted.
+ *  - EIO: the device could not be discarded, or only in part.
  *  - ENODEV, ENXIO: the device is gone.
  *  - ENOSPC: the pager has no slot numbers left (they suffice for 4 PiB).
  */
@@ -690,7 +693,7 @@ struct defpager_segment_add {
  *  - ENOSPC: what was promised would not fit into what is left.
  *  - EBUSY: the segment is being removed already; or it is the last one of the
  *    store, objects are confined to the store that hold space, and there is no
- *    @target.
+ *    @target; or the store, or @target's, is being deleted.
  *  - EBADF: @target is neither -1 nor an open descriptor.
  *  - EINVAL: @target is a descriptor, but not of another backing store.
  *  - EINTR: a signal, or closing the descriptor, ended it early.

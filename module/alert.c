@@ -34,7 +34,7 @@ static void defpager_alert_broadcast(struct defpager_store *store,
 				     const char *what, u64 free)
 {
 	char alert[32], name[16 + DEFPAGER_NAME_SIZE], bytes[48];
-	char *env[] = { alert, name, bytes, NULL };
+	char *env[4] = { alert, name, bytes };
 
 	snprintf(alert, sizeof(alert), "DEFPAGER_ALERT=%s", what);
 	snprintf(name, sizeof(name), "DEFPAGER_STORE=%s", store->name);

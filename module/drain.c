@@ -70,7 +70,7 @@ static void defpager_drain_begin(struct defpager_drain *drain,
 static void defpager_drain_event(struct defpager_drain *drain, const char *what)
 {
 	char event[32], store[16 + DEFPAGER_NAME_SIZE], moved[48], segment[48];
-	char *env[] = { event, store, moved, drain->id ? segment : NULL, NULL };
+	char *env[5] = { event, store, moved, drain->id ? segment : NULL };
 
 	snprintf(event, sizeof(event), "DEFPAGER_DRAIN=%s", what);
 	snprintf(store, sizeof(store), "DEFPAGER_STORE=%s", drain->store->name);

@@ -21,6 +21,7 @@ wanted_scripts=(
 	scripts/spelling.txt
 	scripts/const_structs.checkpatch
 	scripts/kernel-doc
+	scripts/get_abi.pl
 	Documentation/sphinx/kerneldoc.py
 	Documentation/sphinx/kernellog.py
 	tools/testing/selftests/kselftest.h

@@ -557,8 +557,8 @@ struct defpager_backing_store_alert {
  *
  * Stands for default_pager_backing_store_delete().
  *
- * Removes all segments of the store, each as DEFPAGER_IOC_SEGMENT_REMOVE does,
- * and then the store itself.  With @target, objects confined to this store
+ * Removes all segments of the store, each as DEFPAGER_IOC_SEGMENT_REMOVE does
+ * but with the same events for all, and then the store itself.  With @target, objects confined to this store
  * become confined to that one, and keep what they were promised.  Pages of
  * objects that belong to the pager go wherever the pager puts them.
  * Descriptors of a store that was deleted fail with ENODEV, except for poll(),
@@ -686,6 +686,12 @@ struct defpager_segment_add {
  * read: EIO tells one such page, which stays where it is; when pages cannot be
  * written elsewhere: they stay in memory, and after some of them it is EIO, too;
  * and when there is no memory to read them to (ENOMEM).
+ *
+ * The kernel also sends uevents, "change" of the device "defpager", with
+ * DEFPAGER_DRAIN=begin, progress (once a second at most), and then one of end,
+ * interrupted and failed; DEFPAGER_STORE=name; DEFPAGER_SEGMENT=id, left out
+ * when a store is deleted; and DEFPAGER_MOVED_BYTES=number.  A request that is
+ * refused sends none.
  *
  * Errors beyond the common ones:
  *

@@ -229,32 +229,62 @@ static int defpager_out(struct defpager_range *range, bool wait)
 
 /* --- in ------------------------------------------------------------------- */
 
+/*
+ * A page that is in memory without its content: reading it failed, or the
+ * kernel's own readahead had it in mind and gave up.
+ */
+static int defpager_in_again(struct defpager_range *range, pgoff_t index)
+{
+	struct defpager_object *object = range->object;
+	struct folio *folio = NULL;
+
+	filemap_invalidate_lock_shared(range->mapping);
+	if (defpager_entry_is_slot(defpager_map_get(&object->map, index)))
+		folio = defpager_get_folio(object, index,
+					   mapping_gfp_mask(range->mapping),
+					   false);
+	filemap_invalidate_unlock_shared(range->mapping);
+	if (IS_ERR_OR_NULL(folio))
+		return PTR_ERR_OR_ZERO(folio);
+	folio_unlock(folio);
+	folio_put(folio);
+	return 0;
+}
+
+static int defpager_in_wait_page(struct defpager_range *range, pgoff_t index)
+{
+	struct folio *folio = __filemap_get_folio(range->mapping, index, 0, 0);
+	bool uptodate;
+	int ret;
+
+	if (IS_ERR(folio))
+		return 0;
+	ret = folio_wait_bit_killable(folio, PG_locked);
+	uptodate = folio_test_uptodate(folio);
+	folio_put(folio);
+	if (ret || signal_pending(current))
+		return -EINTR;
+	return uptodate ? 0 : defpager_in_again(range, index);
+}
+
+/* Wait for what has been begun.  That memory was short is no error. */
 static int defpager_in_wait(struct defpager_range *range)
 {
-	struct folio *folio;
-	pgoff_t index;
+	pgoff_t index = range->first;
 	int ret = 0, err;
 
-	for (index = range->first; index <= range->last; index++) {
+	while (true) {
 		index = defpager_map_next(&range->object->map, index,
 					  range->last, true);
 		if (index > range->last)
-			break;
-		folio = __filemap_get_folio(range->mapping, index, 0, 0);
-		if (IS_ERR(folio))
-			continue;
-		err = folio_wait_bit_killable(folio, PG_locked);
-		if (!err && folio->mapping == range->mapping &&
-		    !folio_test_uptodate(folio) &&
-		    defpager_entry_is_slot(defpager_map_get(&range->object->map,
-							    index)))
-			ret = -EIO;
-		folio_put(folio);
-		if (err || signal_pending(current))
-			return -EINTR;
+			return ret;
+		err = defpager_in_wait_page(range, index++);
+		if (err == -EINTR)
+			return err;
+		if (err == -EIO)
+			ret = err;
 		cond_resched();
 	}
-	return ret;
 }
 
 static int defpager_in(struct defpager_range *range, bool wait)

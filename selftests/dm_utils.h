@@ -86,4 +86,20 @@ static inline int dm_create(const char *name, int device, uint64_t bytes)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Is a thread of this process waiting for something that no signal ends? */
+static inline bool in_disk_sleep(pid_t tid)
+{
+	char path[64], state = '?';
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+		state = '?';
+	fclose(file);
+	return state == 'D';
+}
+
 #endif /* DM_UTILS_H */

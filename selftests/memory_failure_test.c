@@ -382,22 +382,6 @@ static void *poison_thread(void *arg)
 	return NULL;
 }
 
-/* Is it waiting for something that no signal ends? */
-static bool in_disk_sleep(pid_t tid)
-{
-	char path[64], state = '?';
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-		state = '?';
-	fclose(file);
-	return state == 'D';
-}
-
 /*
  * Begins to write the object out, to a device that does not answer; lets the
  * victim fail, which waits for the write; then the device answers.

@@ -14,10 +14,13 @@ static u32 defpager_page_memory_flags(struct address_space *mapping,
 				      pgoff_t index)
 {
 	struct folio *folio = __filemap_get_folio(mapping, index, 0, 0);
-	u32 flags = DEFPAGER_PAGE_RESIDENT;
+	u32 flags = 0;
 
 	if (IS_ERR(folio))
 		return 0;
+	/* Otherwise it is on its way, or could not be read. */
+	if (folio_test_uptodate(folio))
+		flags |= DEFPAGER_PAGE_RESIDENT;
 	if (folio_test_checked(folio) || folio_test_dirty(folio))
 		flags |= DEFPAGER_PAGE_DIRTY;
 	folio_put(folio);

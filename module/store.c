@@ -238,6 +238,10 @@ static void defpager_store_sum_segments(struct defpager_store *store,
 		info->total_bytes += segment->slots.nr << PAGE_SHIFT;
 		info->used_bytes += READ_ONCE(segment->slots.used) << PAGE_SHIFT;
 		info->bad_bytes += READ_ONCE(segment->slots.bad) << PAGE_SHIFT;
+		if (defpager_failing(segment))
+			info->failing_bytes += (segment->slots.nr -
+						READ_ONCE(segment->slots.bad)) <<
+					       PAGE_SHIFT;
 		info->pages_out += atomic64_read(&segment->pages_out);
 		info->pages_in += atomic64_read(&segment->pages_in);
 		info->write_errors += atomic64_read(&segment->write_errors);
@@ -277,6 +281,8 @@ u64 defpager_store_capacity(struct defpager_store *store)
 static void __defpager_store_info(struct defpager_store *store,
 				  struct defpager_backing_store_info *info)
 {
+	u64 good;
+
 	memset(info, 0, sizeof(*info));
 	info->flags = store->flags;
 	info->id = store->id;
@@ -285,10 +291,9 @@ static void __defpager_store_info(struct defpager_store *store,
 	strscpy_pad(info->name, store->name, sizeof(info->name));
 	info->nr_objects = atomic_read(&store->nr_objects);
 	defpager_store_sum_segments(store, info);
-	info->free_bytes = min(defpager_space_free(store) << PAGE_SHIFT,
-			       info->total_bytes - info->bad_bytes);
-	info->reserved_bytes = info->total_bytes - info->bad_bytes -
-			       info->free_bytes;
+	good = info->total_bytes - info->bad_bytes - info->failing_bytes;
+	info->free_bytes = min(defpager_space_free(store) << PAGE_SHIFT, good);
+	info->reserved_bytes = good - info->free_bytes;
 	info->confined_bytes = max(atomic64_read(&store->promised), (s64)0) <<
 			       PAGE_SHIFT;
 }
@@ -330,6 +335,7 @@ void defpager_stores_info(struct defpager_info *info)
 	struct defpager_backing_store_info sum = { .size = sizeof(sum) };
 	struct defpager_store *store;
 	unsigned long id;
+	u64 good;
 
 	rcu_read_lock();
 	xa_for_each(&defpager_stores, id, store) {
@@ -340,10 +346,10 @@ void defpager_stores_info(struct defpager_info *info)
 	info->total_bytes = sum.total_bytes;
 	info->used_bytes = sum.used_bytes;
 	info->bad_bytes = sum.bad_bytes;
-	info->free_bytes = min(defpager_space_free_all() << PAGE_SHIFT,
-			       sum.total_bytes - sum.bad_bytes);
-	info->reserved_bytes = sum.total_bytes - sum.bad_bytes -
-			       info->free_bytes;
+	info->failing_bytes = sum.failing_bytes;
+	good = sum.total_bytes - sum.bad_bytes - sum.failing_bytes;
+	info->free_bytes = min(defpager_space_free_all() << PAGE_SHIFT, good);
+	info->reserved_bytes = good - info->free_bytes;
 	rcu_read_unlock();
 }
 

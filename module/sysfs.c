@@ -91,6 +91,7 @@ DEFPAGER_TOTAL(free_bytes);
 DEFPAGER_TOTAL(reserved_bytes);
 DEFPAGER_TOTAL(used_bytes);
 DEFPAGER_TOTAL(bad_bytes);
+DEFPAGER_TOTAL(failing_bytes);
 DEFPAGER_COUNTER(pages_out, DEFPAGER_PAGES_OUT);
 DEFPAGER_COUNTER(pages_in, DEFPAGER_PAGES_IN);
 DEFPAGER_COUNTER(writes, DEFPAGER_WRITES);
@@ -147,6 +148,7 @@ static struct attribute *defpager_attrs[] = {
 	&dev_attr_reserved_bytes.attr,
 	&dev_attr_used_bytes.attr,
 	&dev_attr_bad_bytes.attr,
+	&dev_attr_failing_bytes.attr,
 	&dev_attr_pages_out.attr,
 	&dev_attr_pages_in.attr,
 	&dev_attr_writes.attr,
@@ -200,6 +202,7 @@ DEFPAGER_STORE_NUMBER(reserved_bytes);
 DEFPAGER_STORE_NUMBER(confined_bytes);
 DEFPAGER_STORE_NUMBER(used_bytes);
 DEFPAGER_STORE_NUMBER(bad_bytes);
+DEFPAGER_STORE_NUMBER(failing_bytes);
 DEFPAGER_STORE_NUMBER(pages_out);
 DEFPAGER_STORE_NUMBER(pages_in);
 DEFPAGER_STORE_NUMBER(write_errors);
@@ -221,6 +224,7 @@ static struct attribute *defpager_store_attrs[] = {
 	&defpager_store_attr_confined_bytes.attr,
 	&defpager_store_attr_used_bytes.attr,
 	&defpager_store_attr_bad_bytes.attr,
+	&defpager_store_attr_failing_bytes.attr,
 	&defpager_store_attr_pages_out.attr,
 	&defpager_store_attr_pages_in.attr,
 	&defpager_store_attr_write_errors.attr,

@@ -168,11 +168,69 @@ static inline uint64_t segment_on(int store, const struct faulty *faulty)
 	return segment_at(store, faulty->fd, 0, faulty->sectors * 512);
 }
 
+/* --- A SCSI disk that does not exist ----------------------------------- */
+
+#define SCSI_DEBUG "/sys/bus/pseudo/drivers/scsi_debug"
+
+static inline const char *scsi_debug_missing(void)
+{
+	shell("modprobe -q sd_mod");
+	/* A tenth of a millisecond for each request. */
+	if (!shell("modprobe -q scsi_debug dev_size_mb=32 ndelay=100000 add_host=0"))
+		return "the kernel has no scsi_debug";
+	return NULL;
+}
+
+static inline bool find_scsi_disk(char path[32])
+{
+	struct dirent *entry;
+	DIR *dir = opendir("/sys/block");
+	bool found = false;
+
+	must(dir);
+	while (!found && (entry = readdir(dir))) {
+		found = !strncmp(entry->d_name, "sd", 2);
+		if (found)
+			snprintf(path, 32, "/dev/%.16s", entry->d_name);
+	}
+	closedir(dir);
+	return found;
+}
+
+/* Plugs one in, and tells its path. It takes a moment to be found. */
+static inline void scsi_debug_add(char path[32])
+{
+	must(write_text(SCSI_DEBUG "/add_host", "1") == 0);
+	must(wait_until(find_scsi_disk(path) && access(path, F_OK) == 0));
+}
+
+/* Takes the adapter away, and what is left of the disk with it. */
+static inline void scsi_debug_remove(void)
+{
+	char path[32];
+
+	must(write_text(SCSI_DEBUG "/add_host", "-1") == 0);
+	must(wait_until(!find_scsi_disk(path)));
+}
+
 /* --- What becomes of segments ------------------------------------------ */
 
 static inline bool segment_is(int store, uint64_t id, uint32_t state)
 {
 	return segment_state(store, id).state == state;
+}
+
+/* Asks for pages to be written, and waits until that has made a segment fail. */
+static inline bool pageout_fails(int store, uint64_t id,
+				 const struct memory *memory)
+{
+	return wait_until(segment_is(store, id, DEFPAGER_SEGMENT_FAILING) ||
+			  (madvise_pageout(memory), false));
+}
+
+static inline bool recovers(int store, uint64_t id)
+{
+	return wait_until(segment_is(store, id, DEFPAGER_SEGMENT_ACTIVE));
 }
 
 /* --- Pages that cannot be read ----------------------------------------- */

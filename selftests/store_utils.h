@@ -277,9 +277,10 @@ static inline bool segments_agree(struct stores *stores,
 	well &= agree("bad of segments", info->bad_bytes, sum.bad_bytes);
 	well &= agree("a store's total", info->total_bytes,
 		      info->free_bytes + info->reserved_bytes +
-			      info->bad_bytes);
+			      info->bad_bytes + info->failing_bytes);
 	well &= agree("used but not reserved", 0,
-		      info->used_bytes > info->reserved_bytes);
+		      info->used_bytes > info->reserved_bytes +
+						 info->failing_bytes);
 	well &= agree("confined but not reserved", 0,
 		      info->confined_bytes > info->reserved_bytes);
 	if (!well)

@@ -55,18 +55,6 @@ FIXTURE_TEARDOWN(write_error)
 	stores_close(&self->stores);
 }
 
-/* Asks for pages to be written, and waits until that has made a segment fail. */
-static bool pageout_fails(int store, uint64_t id, const struct memory *memory)
-{
-	return wait_until(segment_is(store, id, DEFPAGER_SEGMENT_FAILING) ||
-			  (madvise_pageout(memory), false));
-}
-
-static bool recovers(int store, uint64_t id)
-{
-	return wait_until(segment_is(store, id, DEFPAGER_SEGMENT_ACTIVE));
-}
-
 /* --- Slots ------------------------------------------------------------ */
 
 /* Here and there, and never so many one after the other that it looks bad. */
@@ -160,6 +148,19 @@ TEST_F_TIMEOUT(write_error, pages_leave_slots_that_go_bad, TIMEOUT)
 
 /* --- Segments --------------------------------------------------------- */
 
+/* When the last of the writes that were on their way has failed. */
+static uint64_t settled_errors(int store, uint64_t id)
+{
+	uint64_t errors = 0, last;
+
+	do {
+		last = errors;
+		sleep_ms(100);
+		errors = segment_state(store, id).write_errors;
+	} while (errors != last);
+	return errors;
+}
+
 TEST_F_TIMEOUT(write_error, failing_segment_is_not_used, TIMEOUT)
 {
 	struct defpager_segment_info failing;
@@ -171,6 +172,7 @@ TEST_F_TIMEOUT(write_error, failing_segment_is_not_used, TIMEOUT)
 	fill_all(&self->memory, 1);
 	ASSERT_TRUE(evict(&self->memory));
 
+	settled_errors(self->store, self->id);
 	failing = segment_state(self->store, self->id);
 	EXPECT_EQ(DEFPAGER_SEGMENT_FAILING, failing.state);
 	EXPECT_EQ(DEFPAGER_SEGMENT_ACTIVE,
@@ -291,7 +293,7 @@ TEST_F_TIMEOUT(write_error, pages_stay_if_nothing_can_be_written, TIMEOUT)
 	EXPECT_EQ(-1, pwrite(late.fd, "", 1, 0));
 	EXPECT_EQ(ENOSPC, errno);
 	/* It is known to be hopeless, and not tried again and again. */
-	errors = segment_state(self->store, self->id).write_errors;
+	errors = settled_errors(self->store, self->id);
 	EXPECT_GE(PAGES(FAILURES), store_state(self->store).bad_bytes);
 	madvise_pageout(&self->memory);
 	madvise_pageout(&self->memory);
@@ -321,7 +323,7 @@ TEST_F_TIMEOUT(write_error, changed_pages_stay_too, TIMEOUT)
 	fill(&self->memory, 0, OBJECT_PAGES / 2, 2);
 	ASSERT_TRUE(pageout_fails(self->store, self->id, &self->memory));
 
-	errors = segment_state(self->store, self->id).write_errors;
+	errors = settled_errors(self->store, self->id);
 	fill(&self->memory, 0, OBJECT_PAGES / 2, 3);
 	madvise_pageout(&self->memory);
 	madvise_pageout(&self->memory);

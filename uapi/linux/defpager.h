@@ -111,9 +111,10 @@
  * @free_bytes: out: the part of @total_bytes promised to nobody; what
  *	objects can still grow by, together
  * @reserved_bytes: out: promised to pages that objects hold, whether they are
- *	in memory or paged out; @free_bytes + @reserved_bytes + @bad_bytes is
- *	@total_bytes when nothing is going on
- * @used_bytes: out: the part of @reserved_bytes that holds a paged-out page
+ *	in memory or paged out; @free_bytes + @reserved_bytes + @bad_bytes +
+ *	@failing_bytes is @total_bytes when nothing is going on
+ * @used_bytes: out: the part of @reserved_bytes and @failing_bytes that holds a
+ *	paged-out page
  * @bad_bytes: out: retired after a write error, not used again
  * @pages_out: out: pages written to segments since the module was loaded
  * @pages_in: out: pages read from segments
@@ -126,6 +127,9 @@
  * @read_errors: out: pages whose read failed on a device
  * @checksum_errors: out: pages that came back other than they were written;
  *	they count in @read_errors, too
+ * @failing_bytes: out: the part of @total_bytes in failing segments that is not
+ *	bad: what is paged out there can be read, if at all, but what is promised
+ *	to those pages has to be elsewhere
  *
  * Fd: /dev/defpager. Privilege: none. Never blocks for long.
  *
@@ -156,6 +160,7 @@ struct defpager_info {
 	__u64 write_errors;
 	__u64 read_errors;
 	__u64 checksum_errors;
+	__u64 failing_bytes;
 };
 
 /**
@@ -428,15 +433,16 @@ struct defpager_backing_store_create {
  * @cluster_bytes: out: bytes handed out together on a segment (bs_clsize)
  * @priority: out: order of choice, higher first (bs_priority)
  * @total_bytes: out: space of its segments that can hold pages
- *	(bs_pages_total); @free_bytes + @reserved_bytes + @bad_bytes when
- *	nothing is going on
+ *	(bs_pages_total); @free_bytes + @reserved_bytes + @bad_bytes +
+ *	@failing_bytes when nothing is going on
  * @free_bytes: out: the part of @total_bytes that is promised to nobody
  *	(bs_pages_free)
  * @reserved_bytes: out: promised to pages of objects confined to the store,
  *	or taken by pages of objects that belong to the pager, or needed for
  *	those of them that have not been paged out yet: of all stores that may
  *	get them, the one that would
- * @used_bytes: out: the part of @reserved_bytes that holds a paged-out page
+ * @used_bytes: out: the part of @reserved_bytes and @failing_bytes that holds a
+ *	paged-out page
  * @bad_bytes: out: retired after a write error, not used again
  * @name: out: the name of the store
  * @confined_bytes: out: the part of @reserved_bytes promised to objects
@@ -453,12 +459,14 @@ struct defpager_backing_store_create {
  * @pages_unavail: out: pages brought in that were on no storage: zero-filled
  * @pages_init: out: pages sent out that had no slot, all zero ones included
  * @pages_init_writes: out: those of them that were written
+ * @failing_bytes: out: the part of @total_bytes in failing segments that is not
+ *	bad
  *
  * Fd: a backing store descriptor. Privilege: none. Never blocks for long.
  *
  * Stands for default_pager_backing_store_info(), whose basic fields are named
  * in parentheses where the name differs.  As there, those from @pageout_calls
- * on concern the whole pager, not only this store.
+ * to @pages_init_writes concern the whole pager, not only this store.
  */
 struct defpager_backing_store_info {
 	__u32 size;
@@ -486,6 +494,7 @@ struct defpager_backing_store_info {
 	__u64 pages_unavail;
 	__u64 pages_init;
 	__u64 pages_init_writes;
+	__u64 failing_bytes;
 };
 
 /**

@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Devices that are pulled out: what was on them is lost, and that must be an
+ * error; what memory has must not be lost; and everything must come to an end.
+ *
+ * Needs two disks that are all the tests', of which the second one is pulled
+ * out; or a SCSI disk that the kernel makes up.
+ */
+#include <pthread.h>
+#include <sched.h>
+
+#include "faulty_utils.h"
+
+#include "kselftest_harness.h"
+
+#define TIMEOUT 300
+#define SEGMENT MIB(24)
+#define OBJECT_PAGES 4096
+#define LIMIT MIB(8)
+/* How long writers and readers go on after it. */
+#define SECONDS 3
+
+enum device {
+	DEVICE_VIRTIO,
+	DEVICE_SCSI,
+};
+
+struct shared {
+	volatile double deadline;	/* when to end, once it is not 0 */
+	uint32_t generations[OBJECT_PAGES]; /* of the pages */
+};
+
+FIXTURE(gone)
+{
+	struct stores stores;
+	char path[32];		/* of the device */
+	char pull[PATH_MAX];	/* write "1" to this */
+	int store;
+	uint64_t id;		/* of the segment on it */
+	struct memory memory;	/* confined to @store */
+	struct shared *shared;	/* with children */
+};
+
+FIXTURE_VARIANT(gone)
+{
+	enum device device;
+};
+
+/* clang-format off */
+FIXTURE_VARIANT_ADD(gone, virtio) { .device = DEVICE_VIRTIO };
+FIXTURE_VARIANT_ADD(gone, scsi) { .device = DEVICE_SCSI };
+/* clang-format on */
+
+/* Which of the disks comes back under which name is not for us to say. */
+static void find_virtio_disk(char path[32])
+{
+	snprintf(path, 32, "/dev/vdb");
+	if (access(path, F_OK))
+		snprintf(path, 32, "/dev/vdc");
+	must(wait_until(access(path, F_OK) == 0));
+}
+
+static void plug(enum device device, char path[32], char pull[PATH_MAX])
+{
+	char link[64];
+
+	if (device == DEVICE_SCSI) {
+		scsi_debug_add(path);
+		snprintf(pull, PATH_MAX, "/sys/block/%s/device/delete",
+			 path + strlen("/dev/"));
+		return;
+	}
+	write_text("/sys/bus/pci/rescan", "1");
+	find_virtio_disk(path);
+	/* The directory of the PCI device, while the disk is still there. */
+	snprintf(link, sizeof(link), "/sys/block/%s/device/..",
+		 path + strlen("/dev/"));
+	must(realpath(link, pull));
+	strcat(pull, "/remove");
+}
+
+FIXTURE_SETUP(gone)
+{
+	const char *missing = NULL;
+	int device;
+
+	if (variant->device == DEVICE_SCSI)
+		missing = scsi_debug_missing();
+	if (missing) {
+		ksft_test_result_skip("%s\n", missing);
+		exit(KSFT_SKIPPED);
+	}
+	self->stores = stores_open();
+	ASSERT_EQ(0, stores_clear(&self->stores));
+	plug(variant->device, self->path, self->pull);
+	device = open(self->path, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, device);
+	self->store = store_new(&self->stores, "pulled", 0, 0,
+				DEFPAGER_STORE_EXCLUSIVE);
+	self->id = segment_at(self->store, device, 0, SEGMENT);
+	close(device);
+	self->memory = memory_create_in(self->stores.pager, self->store,
+					PAGES(OBJECT_PAGES));
+	self->shared = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->shared);
+	fill_all(&self->memory, 1);
+	for (int page = 0; page < OBJECT_PAGES; page++)
+		self->shared->generations[page] = 1;
+}
+
+static void pull(struct __test_metadata *_metadata, FIXTURE_DATA(gone) *self)
+{
+	ASSERT_EQ(0, write_text(self->pull, "1"));
+	ASSERT_TRUE(wait_until(access(self->path, F_OK)));
+	self->shared->deadline = now() + SECONDS;
+}
+
+FIXTURE_TEARDOWN(gone)
+{
+	munmap(self->shared, sizeof(struct shared));
+	memory_destroy(&self->memory);
+	close(self->store);
+	/* With nothing on them, segments go, device or no device. */
+	EXPECT_EQ(0, stores_clear(&self->stores));
+	if (variant->device == DEVICE_SCSI)
+		scsi_debug_remove();
+	stores_close(&self->stores);
+}
+
+/*
+ * Each page is what was written last; or it is an error, and that only if the
+ * device has taken it away. Returns how many of them are, or -1.
+ */
+static int count_lost(const FIXTURE_DATA(gone) *self)
+{
+	const struct memory *memory = &self->memory;
+	struct defpager_page_range place;
+	int page, lost = 0;
+	bool error;
+
+	for (page = 0; page < OBJECT_PAGES; page++) {
+		place = page_place(memory, page);
+		if (page_is_there(memory, page, self->shared->generations[page],
+				  &error))
+			continue;
+		if (!error || !(place.flags & DEFPAGER_PAGE_STORED) ||
+		    place.flags & DEFPAGER_PAGE_RESIDENT ||
+		    place.segment != self->id) {
+			fprintf(stderr, "# page %d (flags %x): %s\n", page,
+				place.flags, error ? "an error" : "wrong");
+			return -1;
+		}
+		lost++;
+	}
+	return lost;
+}
+
+/* --- What memory has --------------------------------------------------- */
+
+/* Pages that were read back and not changed have no other copy from then on. */
+TEST_F_TIMEOUT(gone, what_is_in_memory_is_saved, TIMEOUT)
+{
+	bool error;
+
+	ASSERT_TRUE(evict(&self->memory));
+	/* Just these. */
+	ASSERT_EQ(0, madvise(self->memory.map, self->memory.size,
+			     MADV_RANDOM));
+	ASSERT_TRUE(verify(&self->memory, 0, OBJECT_PAGES / 2, 1));
+	pull(_metadata, self);
+	/* By this it is noticed. */
+	EXPECT_FALSE(page_is_there(&self->memory, OBJECT_PAGES - 1, 1, &error));
+	EXPECT_TRUE(error);
+	EXPECT_EQ(DEFPAGER_SEGMENT_FAILING,
+		  segment_state(self->store, self->id).state);
+	EXPECT_EQ(0, store_state(self->store).free_bytes);
+
+	/* They stay as long as there is nowhere to go, and then they go there. */
+	madvise_pageout(&self->memory);
+	EXPECT_LE(OBJECT_PAGES / 2, resident_pages(&self->memory));
+	segment_new(&self->stores, self->store, SEGMENT);
+	EXPECT_TRUE(evict(&self->memory));
+	EXPECT_TRUE(verify(&self->memory, 0, OBJECT_PAGES / 2, 1));
+	EXPECT_EQ(PAGES(OBJECT_PAGES / 2),
+		  segment_state(self->store, self->id).used_bytes);
+	EXPECT_TRUE(accounts_agree(&self->stores));
+}
+
+/* An application that knows how to make what is lost goes on. */
+TEST_F_TIMEOUT(gone, what_is_lost_can_be_written_anew, TIMEOUT)
+{
+	char content[page_size()];
+	int page;
+
+	ASSERT_TRUE(evict(&self->memory));
+	pull(_metadata, self);
+	for (page = 0; page < 64; page++) {
+		fill_page(content, page, 2);
+		ASSERT_EQ(page_size(), pwrite(self->memory.fd, content,
+					      page_size(), PAGES(page)));
+	}
+	EXPECT_TRUE(verify(&self->memory, 0, 64, 2));
+	segment_new(&self->stores, self->store, SEGMENT);
+	EXPECT_TRUE(wait_until(stored_in(&self->memory, self->id) ==
+				       PAGES(OBJECT_PAGES - 64) ||
+			       (madvise_pageout(&self->memory), false)));
+	EXPECT_TRUE(verify(&self->memory, 0, 64, 2));
+	EXPECT_TRUE(accounts_agree(&self->stores));
+}
+
+/* --- In the middle of things ------------------------------------------- */
+
+struct user {
+	struct memory *memory;
+	struct shared *shared;
+	bool writes;
+	int number;		/* of USERS */
+};
+
+#define USERS 2
+
+static bool use_page(const struct user *user, uint64_t page)
+{
+	uint32_t *generation = &user->shared->generations[page];
+	bool error;
+
+	if (!page_is_there(user->memory, page, *generation, &error))
+		return error;
+	if (user->writes &&
+	    store_byte(memory_page(user->memory, page) + 8 * 64,
+		       *memory_page(user->memory, page)))
+		fill_page(memory_page(user->memory, page), page, ++*generation);
+	return true;
+}
+
+/* Visits its pages, and goes on if some of them are lost. */
+static int run_user(void *arg)
+{
+	struct user *user = arg;
+	uint64_t seed = 1 + user->number, page;
+
+	while (!user->shared->deadline || now() < user->shared->deadline) {
+		page = next_random(&seed) % OBJECT_PAGES / USERS * USERS +
+		       user->number;
+		if (!use_page(user, page))
+			return 1;
+	}
+	return 0;
+}
+
+static void start_users(struct __test_metadata *_metadata,
+			FIXTURE_DATA(gone) *self, pid_t pids[USERS],
+			bool writes)
+{
+	struct user user = {
+		.memory = &self->memory,
+		.shared = self->shared,
+		.writes = writes,
+	};
+
+	for (; user.number < USERS; user.number++) {
+		pids[user.number] = fork();
+		ASSERT_LE(0, pids[user.number]);
+		if (!pids[user.number])
+			_exit(run_user(&user));
+	}
+}
+
+static bool users_end_well(const pid_t pids[USERS])
+{
+	bool well = true;
+	int i, status;
+
+	for (i = 0; i < USERS; i++) {
+		must(waitpid(pids[i], &status, 0) == pids[i]);
+		well = well && status == 0;
+	}
+	return well;
+}
+
+TEST_F_TIMEOUT(gone, while_paging_out, TIMEOUT)
+{
+	struct cgroup cgroup;
+	pid_t pids[USERS];
+	uint64_t before;
+
+	segment_new(&self->stores, self->store, SEGMENT);
+	ASSERT_TRUE(evict(&self->memory));
+	cgroup_enter(&cgroup, LIMIT);
+	before = totals(self->stores.pager).pages_out;
+	start_users(_metadata, self, pids, true);
+	ASSERT_TRUE(wait_until(totals(self->stores.pager).pages_out >
+			       before + 256));
+	pull(_metadata, self);
+	EXPECT_TRUE(users_end_well(pids));
+	EXPECT_EQ(DEFPAGER_SEGMENT_FAILING,
+		  segment_state(self->store, self->id).state);
+	EXPECT_LT(0, count_lost(self));
+	EXPECT_TRUE(cgroup_leave(&cgroup));
+	EXPECT_TRUE(accounts_agree(&self->stores));
+}
+
+TEST_F_TIMEOUT(gone, while_paging_in, TIMEOUT)
+{
+	struct cgroup cgroup;
+	pid_t pids[USERS];
+	uint64_t before;
+
+	ASSERT_TRUE(evict(&self->memory));
+	cgroup_enter(&cgroup, LIMIT);
+	before = totals(self->stores.pager).pages_in;
+	start_users(_metadata, self, pids, false);
+	ASSERT_TRUE(wait_until(totals(self->stores.pager).pages_in >
+			       before + 256));
+	pull(_metadata, self);
+	EXPECT_TRUE(users_end_well(pids));
+	EXPECT_EQ(DEFPAGER_SEGMENT_FAILING,
+		  segment_state(self->store, self->id).state);
+	EXPECT_LT(0, count_lost(self));
+	EXPECT_TRUE(cgroup_leave(&cgroup));
+}
+
+/* --- While draining ---------------------------------------------------- */
+
+struct drain {
+	int store;
+	uint64_t id;
+	int ret;
+	struct defpager_segment_remove removal;
+	pthread_t thread;
+};
+
+static void *run_drain(void *arg)
+{
+	struct drain *drain = arg;
+
+	drain->removal = segment_removal(drain->id, -1);
+	drain->ret = defpager_ioctl(drain->store, DEFPAGER_IOC_SEGMENT_REMOVE,
+				    &drain->removal);
+	return NULL;
+}
+
+/* Until a part of it is done. */
+static void start_drain(struct __test_metadata *_metadata, struct drain *drain)
+{
+	uint64_t used = segment_state(drain->store, drain->id).used_bytes;
+
+	ASSERT_EQ(0, pthread_create(&drain->thread, NULL, run_drain, drain));
+	while (segment_is_there(drain->store, drain->id) &&
+	       segment_state(drain->store, drain->id).used_bytes > used * 7 / 8)
+		sched_yield();
+}
+
+TEST_F_TIMEOUT(gone, while_drained, TIMEOUT)
+{
+	struct drain drain = { .store = self->store, .id = self->id };
+	int lost;
+
+	ASSERT_TRUE(evict(&self->memory));
+	segment_new(&self->stores, self->store, SEGMENT);
+	start_drain(_metadata, &drain);
+	pull(_metadata, self);
+	ASSERT_EQ(0, pthread_join(drain.thread, NULL));
+	ASSERT_EQ(-EIO, drain.ret);
+	EXPECT_EQ(DEFPAGER_SEGMENT_FAILING,
+		  segment_state(self->store, self->id).state);
+	EXPECT_LT(0, drain.removal.moved_bytes);
+	lost = count_lost(self);
+	EXPECT_LT(0, lost);
+	EXPECT_EQ(PAGES(lost),
+		  segment_state(self->store, self->id).used_bytes);
+	EXPECT_EQ(PAGES(OBJECT_PAGES - lost), drain.removal.moved_bytes);
+	EXPECT_TRUE(accounts_agree(&self->stores));
+}
+
+TEST_F_TIMEOUT(gone, while_drained_to, TIMEOUT)
+{
+	struct drain drain = { .store = self->store };
+
+	/* All of it on the spare, and nowhere to go but to the device. */
+	drain.id = segment_new(&self->stores, self->store, SEGMENT);
+	ASSERT_EQ(0, segment_remove(self->store, self->id, -1));
+	ASSERT_TRUE(evict(&self->memory));
+	self->id = segment_at(self->store,
+			      open(self->path, O_RDWR | O_CLOEXEC), 0, SEGMENT);
+	start_drain(_metadata, &drain);
+	pull(_metadata, self);
+	ASSERT_EQ(0, pthread_join(drain.thread, NULL));
+	/* Nothing went wrong with what it was asked for. */
+	EXPECT_EQ(0, drain.ret);
+	EXPECT_EQ(0, count_lost(self));
+	segment_new(&self->stores, self->store, SEGMENT);
+	EXPECT_TRUE(evict(&self->memory));
+	EXPECT_EQ(0, count_lost(self));
+	EXPECT_EQ(0, segment_remove(self->store, self->id, -1));
+	EXPECT_TRUE(accounts_agree(&self->stores));
+}
+
+TEST_HARNESS_MAIN

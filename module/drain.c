@@ -280,6 +280,8 @@ static int defpager_drain_object(struct defpager_drain *drain,
 		if (index == ULONG_MAX)
 			return 0;
 		nr = defpager_drain_run(&of, index);
+		/* Before something moves, also what an earlier one has left. */
+		defpager_drain_announce(drain);
 		ret = defpager_drain_pages(&of, index, nr);
 		if (ret)
 			return ret;

@@ -11,6 +11,7 @@
 #include <sys/utsname.h>
 
 #include "paging_utils.h"
+#include "sysfs_utils.h"
 
 #include "kselftest_harness.h"
 
@@ -227,6 +228,117 @@ TEST_F_TIMEOUT(module, users_come_while_it_goes, TIMEOUT)
 	}
 	stop = true;
 	ASSERT_EQ(0, pthread_join(user, NULL));
+}
+
+/* They tell nothing any more, and that is all. */
+TEST_F_TIMEOUT(module, open_files_of_sysfs_do_not_hold_it, TIMEOUT)
+{
+	static const char *const paths[] = {
+		TREE "/writes",
+		DEFAULT_DIR "/priority",
+		DEFAULT_DIR "/segments/1/state",
+	};
+	int files[ARRAY_SIZE(paths)];
+	char text[64];
+	size_t i;
+
+	close(pager_open_with_space());
+	for (i = 0; i < ARRAY_SIZE(paths); i++) {
+		files[i] = open(paths[i], O_RDONLY | O_CLOEXEC);
+		ASSERT_LE(0, files[i]);
+		ASSERT_LT(0, pread(files[i], text, sizeof(text), 0));
+	}
+	ASSERT_EQ(0, unload());
+	EXPECT_FALSE(is_there(TREE));
+	for (i = 0; i < ARRAY_SIZE(paths); i++) {
+		EXPECT_EQ(-1, pread(files[i], text, sizeof(text), 0));
+		EXPECT_EQ(ENODEV, errno);
+	}
+	ASSERT_EQ(0, load());
+	EXPECT_TRUE(is_there(TREE));
+	/* Not those of the module that is there now. */
+	for (i = 0; i < ARRAY_SIZE(paths); i++) {
+		EXPECT_EQ(-1, pread(files[i], text, sizeof(text), 0));
+		close(files[i]);
+	}
+}
+
+static void read_file(const char *path, void *arg)
+{
+	char text[4096];
+
+	*(unsigned long *)arg += read_text(path, text, sizeof(text)) > 0;
+}
+
+struct reader {
+	volatile bool stop;
+	unsigned long reads;
+};
+
+static void *read_what_is_there(void *arg)
+{
+	struct reader *reader = arg;
+
+	while (!reader->stop)
+		walk(TREE, read_file, &reader->reads);
+	return NULL;
+}
+
+TEST_F_TIMEOUT(module, readers_come_while_it_goes, TIMEOUT)
+{
+	struct reader reader = { .stop = false };
+	pthread_t thread;
+	int i;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, read_what_is_there,
+				    &reader));
+	for (i = 0; i < ROUNDS; i++) {
+		close(pager_open_with_space());
+		ASSERT_EQ(0, unload());
+		ASSERT_EQ(0, load());
+	}
+	reader.stop = true;
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_LT(0, reader.reads);
+}
+
+/* What is opened at once, when the device appears, is complete. */
+static void *add_at_once(void *arg)
+{
+	const char *path = DEFAULT_DIR "/segments/1/state";
+	int pager, store, disk, *there = arg;
+	struct defpager_segment_add add;
+
+	do
+		pager = pager_open();
+	while (pager < 0);
+	store = store_open(pager, DEFPAGER_DEFAULT_STORE);
+	must(store >= 0);
+	disk = open("/dev/vda", O_RDWR | O_CLOEXEC);
+	must(disk >= 0);
+	add = segment_range(disk, 0, 2048, 512);
+	must(defpager_ioctl(store, DEFPAGER_IOC_SEGMENT_ADD, &add) == 0);
+	*there = is_there(path);
+	close(disk);
+	close(store);
+	close(pager);
+	return NULL;
+}
+
+TEST_F_TIMEOUT(module, segment_added_at_once_has_its_directory, TIMEOUT)
+{
+	pthread_t thread;
+	int i, there;
+
+	for (i = 0; i < ROUNDS; i++) {
+		ASSERT_EQ(0, unload());
+		there = -1;
+		ASSERT_EQ(0, pthread_create(&thread, NULL, add_at_once,
+					    &there));
+		ASSERT_EQ(0, load());
+		ASSERT_EQ(0, pthread_join(thread, NULL));
+		ASSERT_EQ(1, there);
+	}
 }
 
 TEST_HARNESS_MAIN

@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Events of drains: one when it begins, some on the way, and one that says how
+ * it has ended.
+ *
+ * Needs a disk, and null_blk for one that is slow or fails.
+ */
+#include <linux/netlink.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "store_utils.h"
+
+#include "kselftest_harness.h"
+
+#define TIMEOUT 120
+
+/* --- Listening ---------------------------------------------------------- */
+
+struct event {
+	char what[16];
+	char store[DEFPAGER_NAME_SIZE];
+	long long moved;
+	long long segment;		/* or -1 */
+};
+
+static int listen_to_events(void)
+{
+	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = 1 };
+	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC,
+			NETLINK_KOBJECT_UEVENT);
+
+	must(fd >= 0);
+	must(!bind(fd, (struct sockaddr *)&address, sizeof(address)));
+	return fd;
+}
+
+/* The value of a line of a message, or NULL. */
+static const char *value_of(const char *message, size_t length, const char *key)
+{
+	const char *line;
+	size_t len = strlen(key);
+
+	for (line = message; line < message + length; line += strlen(line) + 1)
+		if (!strncmp(line, key, len) && line[len] == '=')
+			return line + len + 1;
+	return NULL;
+}
+
+static long long number_of(const char *message, size_t length, const char *key)
+{
+	const char *value = value_of(message, length, key);
+
+	return value ? atoll(value) : -1;
+}
+
+/* Whether a message is of a drain. */
+static bool parse(const char *message, size_t length, struct event *event)
+{
+	const char *what = value_of(message, length, "DEFPAGER_DRAIN");
+	const char *store = value_of(message, length, "DEFPAGER_STORE");
+
+	if (!what)
+		return false;
+	must(store);
+	must(!strcmp(message, "change@/devices/virtual/misc/defpager"));
+	snprintf(event->what, sizeof(event->what), "%s", what);
+	snprintf(event->store, sizeof(event->store), "%s", store);
+	event->moved = number_of(message, length, "DEFPAGER_MOVED_BYTES");
+	event->segment = number_of(message, length, "DEFPAGER_SEGMENT");
+	return true;
+}
+
+/* Waits for it, a minute at most: what then comes is called "nothing". */
+static struct event next_event(int events)
+{
+	struct pollfd poll_fd = { .fd = events, .events = POLLIN };
+	struct event event;
+	char message[8192];
+	ssize_t length;
+
+	while (poll(&poll_fd, 1, 60000) == 1) {
+		length = recv(events, message, sizeof(message) - 1, 0);
+		must(length > 0);
+		message[length] = '\0';
+		if (parse(message, length, &event)) {
+			fprintf(stderr, "# %s %s %lld %lld\n", event.what,
+				event.store, event.segment, event.moved);
+			return event;
+		}
+	}
+	return (struct event){ .what = "nothing" };
+}
+
+/* The first one that is not about progress. */
+static struct event next_step(int events)
+{
+	struct event event;
+
+	do
+		event = next_event(events);
+	while (!strcmp(event.what, "progress"));
+	return event;
+}
+
+static bool is_event(struct event event, const char *what, const char *store,
+		     long long segment)
+{
+	return !strcmp(event.what, what) && !strcmp(event.store, store) &&
+	       event.segment == segment;
+}
+
+/* --- A device that is slow, or fails ------------------------------------- */
+
+#define NULLB "/sys/kernel/config/nullb/nullb0"
+#define SLOW_MIB 16
+#define SLOW_NSEC 100000000
+#define BAD_SECTORS "0-32767"
+
+/* A disk in memory, each of whose requests takes a while; or -1. */
+static int slow_device(void)
+{
+	if (system("modprobe -q null_blk nr_devices=0") || mkdir(NULLB, 0755))
+		return -1;
+	must(!write_text(NULLB "/size", "%d", SLOW_MIB));
+	must(!write_text(NULLB "/memory_backed", "1"));
+	must(!write_text(NULLB "/irqmode", "2"));
+	must(!write_text(NULLB "/completion_nsec", "%d", SLOW_NSEC));
+	must(!write_text(NULLB "/power", "1"));
+	must(wait_until(!access("/dev/nullb0", F_OK)));
+	return open("/dev/nullb0", O_RDWR | O_CLOEXEC);
+}
+
+static void slow_device_remove(int device)
+{
+	if (device < 0)
+		return;
+	close(device);
+	must(!rmdir(NULLB));
+}
+
+/* --- The tests ------------------------------------------------------------ */
+
+FIXTURE(drain)
+{
+	struct stores stores;
+	int events;
+	int store;
+	uint64_t segment;
+	struct memory memory;
+	int slow;
+};
+
+FIXTURE_SETUP(drain)
+{
+	self->slow = -1;
+	self->stores = stores_open();
+	ASSERT_EQ(0, stores_clear(&self->stores));
+	self->store = store_new(&self->stores, "drained", 0, 0,
+				DEFPAGER_STORE_EXCLUSIVE);
+	self->memory.fd = -1;
+	self->events = listen_to_events();
+}
+
+FIXTURE_TEARDOWN(drain)
+{
+	if (self->memory.fd >= 0)
+		memory_destroy(&self->memory);
+	EXPECT_EQ(0, stores_clear(&self->stores));
+	close(self->store);
+	close(self->events);
+	stores_close(&self->stores);
+	slow_device_remove(self->slow);
+}
+
+/* An object on this segment, the only one yet; and space for it elsewhere. */
+static bool set_up_object(FIXTURE_DATA(drain) *self, uint64_t size)
+{
+	self->memory = memory_create_in(self->stores.pager, self->store, size);
+	fill_all(&self->memory, 1);
+	if (!evict(&self->memory) ||
+	    stored_in(&self->memory, self->segment) != size)
+		return false;
+	segment_new(&self->stores, self->store, size);
+	return true;
+}
+
+TEST_F_TIMEOUT(drain, removal_begins_and_ends, TIMEOUT)
+{
+	struct event event;
+
+	self->segment = segment_new(&self->stores, self->store, MIB(1));
+	ASSERT_TRUE(set_up_object(self, MIB(1)));
+	ASSERT_EQ(0, segment_remove(self->store, self->segment, -1));
+	event = next_event(self->events);
+	EXPECT_TRUE(is_event(event, "begin", "drained", self->segment));
+	EXPECT_EQ(0, event.moved);
+	event = next_step(self->events);
+	EXPECT_TRUE(is_event(event, "end", "drained", self->segment));
+	EXPECT_EQ((long long)MIB(1), event.moved);
+	EXPECT_TRUE(verify_all(&self->memory, 1));
+}
+
+/* All of its segments, and what is confined to it. */
+TEST_F_TIMEOUT(drain, deletion_names_no_segment, TIMEOUT)
+{
+	int target = store_with_space(&self->stores, "target", 0,
+				      DEFPAGER_STORE_EXCLUSIVE, MIB(2));
+	struct event event;
+
+	self->segment = segment_new(&self->stores, self->store, MIB(1));
+	ASSERT_TRUE(set_up_object(self, MIB(1)));
+	ASSERT_EQ(0, store_delete(self->store, target));
+	event = next_event(self->events);
+	EXPECT_TRUE(is_event(event, "begin", "drained", -1));
+	EXPECT_EQ(0, event.moved);
+	event = next_step(self->events);
+	EXPECT_TRUE(is_event(event, "end", "drained", -1));
+	EXPECT_EQ((long long)MIB(1), event.moved);
+	EXPECT_TRUE(verify_all(&self->memory, 1));
+	memory_destroy(&self->memory);
+	self->memory.fd = -1;
+	close(target);
+}
+
+/* One event of beginning, although it happens in two steps. */
+TEST_F_TIMEOUT(drain, removal_with_target_begins_once, TIMEOUT)
+{
+	int target = store_with_space(&self->stores, "target", 0,
+				      DEFPAGER_STORE_EXCLUSIVE, MIB(2));
+	struct event event;
+
+	self->segment = segment_new(&self->stores, self->store, MIB(1));
+	ASSERT_TRUE(set_up_object(self, MIB(1)));
+	ASSERT_EQ(0, segment_remove(self->store, self->segment, target));
+	event = next_event(self->events);
+	EXPECT_TRUE(is_event(event, "begin", "drained", self->segment));
+	event = next_step(self->events);
+	EXPECT_TRUE(is_event(event, "end", "drained", self->segment));
+	EXPECT_EQ((long long)MIB(1), event.moved);
+	memory_destroy(&self->memory);
+	self->memory.fd = -1;
+	close(target);
+}
+
+TEST_F_TIMEOUT(drain, empty_segment_begins_and_ends, TIMEOUT)
+{
+	uint64_t id = segment_new(&self->stores, self->store, MIB(1));
+
+	ASSERT_EQ(0, segment_remove(self->store, id, -1));
+	EXPECT_TRUE(is_event(next_event(self->events), "begin", "drained", id));
+	EXPECT_TRUE(is_event(next_event(self->events), "end", "drained", id));
+}
+
+/* What comes next is the event of one that was not refused. */
+TEST_F_TIMEOUT(drain, refused_ones_have_no_event, TIMEOUT)
+{
+	int empty = store_new(&self->stores, "empty", 0, 0,
+			      DEFPAGER_STORE_EXCLUSIVE);
+	uint64_t other;
+
+	self->segment = segment_new(&self->stores, self->store, MIB(1));
+	ASSERT_TRUE(set_up_object(self, MIB(1)));
+	other = segment_new(&self->stores, self->store, MIB(1));
+	EXPECT_EQ(-ENOENT, segment_remove(self->store, other + 1, -1));
+	EXPECT_EQ(-EBUSY, store_delete(self->store, -1));
+	EXPECT_EQ(-ENOSPC, segment_remove(self->store, other, empty));
+	EXPECT_EQ(-ENOSPC, store_delete(self->store, empty));
+	ASSERT_EQ(0, segment_remove(self->store, other, -1));
+	EXPECT_TRUE(is_event(next_event(self->events), "begin", "drained",
+			     other));
+	close(empty);
+}
+
+static void interrupt(int signal)
+{
+	(void)signal;
+}
+
+/* Removes the segment in a child, which a signal may interrupt. */
+static pid_t remove_in_child(FIXTURE_DATA(drain) *self, int target)
+{
+	struct sigaction action = { .sa_handler = interrupt };
+	pid_t pid;
+
+	fflush(stdout);
+	fflush(stderr);
+	pid = fork();
+	if (pid)
+		return pid;
+	must(!sigaction(SIGUSR1, &action, NULL));
+	_exit(-segment_remove(self->store, self->segment, target));
+}
+
+static int exit_status(pid_t pid)
+{
+	int status;
+
+	must(waitpid(pid, &status, 0) == pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST_F_TIMEOUT(drain, long_one_shows_progress_and_is_interrupted, TIMEOUT)
+{
+	const uint64_t size = MIB(SLOW_MIB / 2);
+	long long moved = 0;
+	struct event event;
+	pid_t pid;
+	int i;
+
+	self->slow = slow_device();
+	if (self->slow < 0)
+		SKIP(return, "no null_blk");
+	self->segment = segment_at(self->store, self->slow, 0, size);
+	ASSERT_TRUE(set_up_object(self, size));
+
+	pid = remove_in_child(self, -1);
+	event = next_event(self->events);
+	EXPECT_TRUE(is_event(event, "begin", "drained", self->segment));
+	for (i = 0; i < 2; i++) {
+		event = next_event(self->events);
+		EXPECT_TRUE(is_event(event, "progress", "drained",
+				     self->segment));
+		EXPECT_LT(moved, event.moved);
+		moved = event.moved;
+	}
+	EXPECT_GT((long long)size, moved);
+	must(!kill(pid, SIGUSR1));
+	event = next_step(self->events);
+	EXPECT_TRUE(is_event(event, "interrupted", "drained", self->segment));
+	EXPECT_LE(moved, event.moved);
+	EXPECT_GT((long long)size, event.moved);
+	EXPECT_EQ(EINTR, exit_status(pid));
+
+	/* The rest. */
+	moved = event.moved;
+	ASSERT_EQ(0, segment_remove(self->store, self->segment, -1));
+	event = next_event(self->events);
+	EXPECT_TRUE(is_event(event, "begin", "drained", self->segment));
+	event = next_step(self->events);
+	EXPECT_TRUE(is_event(event, "end", "drained", self->segment));
+	EXPECT_LE((long long)size - moved, event.moved);
+	EXPECT_TRUE(verify_all(&self->memory, 1));
+}
+
+/* Its object belongs elsewhere by then, and still has pages there. */
+TEST_F_TIMEOUT(drain, what_another_one_left_begins_anew, TIMEOUT)
+{
+	const uint64_t size = MIB(SLOW_MIB / 2);
+	int target = store_with_space(&self->stores, "target", 0,
+				      DEFPAGER_STORE_EXCLUSIVE, 2 * size);
+	struct event event;
+	pid_t pid;
+
+	self->slow = slow_device();
+	if (self->slow < 0)
+		SKIP(return, "no null_blk");
+	self->segment = segment_at(self->store, self->slow, 0, size);
+	ASSERT_TRUE(set_up_object(self, size));
+
+	pid = remove_in_child(self, target);
+	event = next_event(self->events);
+	EXPECT_TRUE(is_event(event, "begin", "drained", self->segment));
+	event = next_event(self->events);
+	EXPECT_TRUE(is_event(event, "progress", "drained", self->segment));
+	must(!kill(pid, SIGUSR1));
+	event = next_step(self->events);
+	EXPECT_TRUE(is_event(event, "interrupted", "drained", self->segment));
+	EXPECT_EQ(EINTR, exit_status(pid));
+
+	ASSERT_EQ(0, segment_remove(self->store, self->segment, -1));
+	event = next_event(self->events);
+	EXPECT_TRUE(is_event(event, "begin", "drained", self->segment));
+	EXPECT_EQ(0, event.moved);
+	event = next_step(self->events);
+	EXPECT_TRUE(is_event(event, "end", "drained", self->segment));
+	EXPECT_LT(0, event.moved);
+	EXPECT_TRUE(verify_all(&self->memory, 1));
+	memory_destroy(&self->memory);
+	self->memory.fd = -1;
+	close(target);
+}
+
+TEST_F_TIMEOUT(drain, page_that_cannot_be_read_fails_it, TIMEOUT)
+{
+	struct event event;
+
+	self->slow = slow_device();
+	if (self->slow < 0)
+		SKIP(return, "no null_blk");
+	self->segment = segment_at(self->store, self->slow, 0, MIB(1));
+	ASSERT_TRUE(set_up_object(self, MIB(1)));
+
+	must(!write_text(NULLB "/badblocks", "+" BAD_SECTORS));
+	EXPECT_EQ(-EIO, segment_remove(self->store, self->segment, -1));
+	event = next_event(self->events);
+	EXPECT_TRUE(is_event(event, "begin", "drained", self->segment));
+	event = next_step(self->events);
+	EXPECT_TRUE(is_event(event, "failed", "drained", self->segment));
+	must(!write_text(NULLB "/badblocks", "-" BAD_SECTORS));
+	EXPECT_EQ(0, segment_remove(self->store, self->segment, -1));
+	EXPECT_TRUE(verify_all(&self->memory, 1));
+}
+
+TEST_HARNESS_MAIN

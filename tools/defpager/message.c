@@ -9,6 +9,8 @@ void complain(const char *format, ...)
 {
 	va_list args;
 
+	/* In the order of events, also where both go to the same file. */
+	fflush(stdout);
 	va_start(args, format);
 	fputs("defpager: ", stderr);
 	vfprintf(stderr, format, args);

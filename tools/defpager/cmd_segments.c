@@ -28,6 +28,7 @@ static const struct column columns[] = {
 	{ "write_errors", COLUMN_NUMBER, NULL },
 	{ "read_errors", COLUMN_NUMBER, NULL },
 	{ "discarded_bytes", COLUMN_BYTES, NULL },
+	{ "checksum_errors", COLUMN_NUMBER, NULL },
 	{ }
 };
 
@@ -92,6 +93,7 @@ static int add_segment(const struct defpager_segment_info *segment,
 		{ .number = segment->write_errors },
 		{ .number = segment->read_errors },
 		{ .number = segment->discarded_bytes },
+		{ .number = segment->checksum_errors },
 	};
 
 	_Static_assert(sizeof(values) / sizeof(values[0]) + 1 ==

@@ -8,8 +8,11 @@ const struct column store_columns[] = {
 	{ "name", COLUMN_TEXT, "NAME" },
 	{ "priority", COLUMN_SIGNED, "PRIORITY" },
 	{ "cluster_bytes", COLUMN_BYTES, "CLUSTER" },
-	{ "exclusive", COLUMN_FLAG, "EXCLUSIVE" },
-	{ "discard", COLUMN_FLAG, "DISCARD" },
+	{ "options", COLUMN_TEXT, "OPTIONS" },
+	{ "exclusive", COLUMN_FLAG, NULL },
+	{ "discard", COLUMN_FLAG, NULL },
+	{ "checksum", COLUMN_FLAG, NULL },
+	{ "encrypt", COLUMN_FLAG, NULL },
 	{ "nr_segments", COLUMN_NUMBER, "SEGMENTS" },
 	{ "nr_objects", COLUMN_NUMBER, "OBJECTS" },
 	{ "total_bytes", COLUMN_BYTES, "SPACE" },
@@ -26,6 +29,27 @@ const struct column store_columns[] = {
 	{ }
 };
 
+/* As the options of store-create, until the next call; NULL for none. */
+static const char *options_text(unsigned int flags)
+{
+	static const char *const names[] = {
+		"exclusive", "discard", "checksum", "encrypt",
+	};
+	static char text[64];
+	char *to = text;
+
+	_Static_assert(DEFPAGER_STORE_EXCLUSIVE == 1 << 0 &&
+		       DEFPAGER_STORE_DISCARD == 1 << 1 &&
+		       DEFPAGER_STORE_CHECKSUM == 1 << 2 &&
+		       DEFPAGER_STORE_ENCRYPT == 1 << 3, "names by their bits");
+	*to = '\0';
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (flags & 1U << i)
+			to += sprintf(to, "%s%s", to == text ? "" : ",",
+				      names[i]);
+	return *text ? text : NULL;
+}
+
 int add_store_row(const struct defpager_backing_store_info *store, void *table)
 {
 	const union value values[] = {
@@ -33,8 +57,11 @@ int add_store_row(const struct defpager_backing_store_info *store, void *table)
 		{ .text = store->name },
 		{ .number = (int64_t)store->priority },
 		{ .number = store->cluster_bytes },
+		{ .text = options_text(store->flags) },
 		{ .number = store->flags & DEFPAGER_STORE_EXCLUSIVE },
 		{ .number = store->flags & DEFPAGER_STORE_DISCARD },
+		{ .number = store->flags & DEFPAGER_STORE_CHECKSUM },
+		{ .number = store->flags & DEFPAGER_STORE_ENCRYPT },
 		{ .number = store->nr_segments },
 		{ .number = store->nr_objects },
 		{ .number = store->total_bytes },

@@ -366,6 +366,8 @@ static int run_watch(int argc, char **argv)
 			   &status) ||
 	    !no_operand(&cmd_watch, argc, argv, &status))
 		return status;
+	/* A sample is written at once: others read while it is made. */
+	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
 	watch.screen = isatty(STDOUT_FILENO) && !watch.table.json;
 	watch.pager = pager_open();
 	if (watch.pager < 0)

@@ -56,37 +56,11 @@ static bool parse_switch(const char *name, const char *text, bool *on)
 	return false;
 }
 
-static bool parse_flag(const char *name, const char *text, __u32 *flags,
-		       __u32 flag)
-{
-	bool on;
-
-	if (!parse_switch(name, text, &on))
-		return false;
-	if (on)
-		*flags |= flag;
-	return true;
-}
-
 static bool set_cluster_size(struct parser *parser, const char *name,
 			     const char *text)
 {
 	return parse_cluster_size(name, text,
 				  &parser->store->create.cluster_bytes);
-}
-
-static bool set_store_discard(struct parser *parser, const char *name,
-			      const char *text)
-{
-	return parse_flag(name, text, &parser->store->create.flags,
-			  DEFPAGER_STORE_DISCARD);
-}
-
-static bool set_exclusive(struct parser *parser, const char *name,
-			  const char *text)
-{
-	return parse_flag(name, text, &parser->store->create.flags,
-			  DEFPAGER_STORE_EXCLUSIVE);
 }
 
 static bool set_priority(struct parser *parser, const char *name,
@@ -140,20 +114,37 @@ struct setting {
 	bool of_store;	/* or of a segment */
 	/* False, after a message that begins with the name, if it is wrong. */
 	bool (*set)(struct parser *parser, const char *name, const char *text);
+	__u32 flag;	/* of the store, instead */
 };
 
 static const struct setting settings[] = {
-	{ "cluster-size", true, set_cluster_size },
-	{ "discard", true, set_store_discard },
-	{ "exclusive", true, set_exclusive },
-	{ "priority", true, set_priority },
-	{ "count", false, set_count },
-	{ "discard", false, set_segment_discard },
-	{ "force", false, set_force },
-	{ "offset", false, set_offset },
-	{ "record-size", false, set_record_size },
-	{ "store", false, set_store },
+	{ "checksum", true, NULL, DEFPAGER_STORE_CHECKSUM },
+	{ "cluster-size", true, set_cluster_size, 0 },
+	{ "discard", true, NULL, DEFPAGER_STORE_DISCARD },
+	{ "encrypt", true, NULL, DEFPAGER_STORE_ENCRYPT },
+	{ "exclusive", true, NULL, DEFPAGER_STORE_EXCLUSIVE },
+	{ "priority", true, set_priority, 0 },
+	{ "count", false, set_count, 0 },
+	{ "discard", false, set_segment_discard, 0 },
+	{ "force", false, set_force, 0 },
+	{ "offset", false, set_offset, 0 },
+	{ "record-size", false, set_record_size, 0 },
+	{ "store", false, set_store, 0 },
 };
+
+static bool set_setting(struct parser *parser, const struct setting *setting,
+			const char *name, const char *text)
+{
+	bool on;
+
+	if (setting->set)
+		return setting->set(parser, name, text);
+	if (!parse_switch(name, text, &on))
+		return false;
+	if (on)
+		parser->store->create.flags |= setting->flag;
+	return true;
+}
 
 #define NR_SETTINGS (sizeof(settings) / sizeof(settings[0]))
 
@@ -175,8 +166,9 @@ static void parse_setting(struct parser *parser, const char *key,
 		i++;
 	if (i == NR_SETTINGS) {
 		wrong(parser, key, parser->store
-		      ? "not a setting of a store, which are cluster-size, "
-			"discard, exclusive and priority"
+		      ? "not a setting of a store, which are checksum, "
+			"cluster-size, discard, encrypt, exclusive and "
+			"priority"
 		      : "not a setting of a segment, which are count, discard, "
 			"force, offset, record-size and store");
 		return;
@@ -187,7 +179,7 @@ static void parse_setting(struct parser *parser, const char *key,
 	}
 	parser->seen |= 1U << i;
 	name = at_line(parser, key);
-	if (!settings[i].set(parser, name, text))
+	if (!set_setting(parser, &settings[i], name, text))
 		parser->failed = true;
 	free(name);
 }

@@ -62,6 +62,8 @@ static const struct reason backing_store_create_reasons[] = {
 		  "control characters, and not empty, \".\" or \"..\"" },
 	{ ENAMETOOLONG, "the name is too long for a backing store; 63 bytes "
 			"are possible" },
+	{ EOPNOTSUPP, "the kernel has no CRC-32C for checksums, or no AES in "
+		      "XTS mode for encryption (/proc/crypto)" },
 	{ EPERM, "creating a backing store needs CAP_SYS_ADMIN; run this as "
 		 "root" },
 	{ }

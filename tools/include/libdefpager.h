@@ -193,8 +193,7 @@ int libdefpager_backing_store_open(int pager, const char *name);
 /**
  * libdefpager_backing_store_create() - create a backing store
  * @pager: from libdefpager_open()
- * @create: in: size, flags (DEFPAGER_STORE_EXCLUSIVE: for objects confined to
- *	the store only; DEFPAGER_STORE_DISCARD: TRIM what is free), priority
+ * @create: in: size, flags (&enum defpager_backing_store_flags), priority
  *	(higher ones are used first), cluster_bytes (a power of two, or 0 for
  *	DEFPAGER_DEFAULT_CLUSTER_SIZE), name; out: fd
  *
@@ -208,6 +207,7 @@ int libdefpager_backing_store_open(int pager, const char *name);
  *  - -EINVAL: cluster_bytes is not a power of two, less than a page or above
  *    DEFPAGER_MAX_CLUSTER_SIZE; the name is empty, "." or "..", has a control
  *    character or a '/', is not terminated or not all zero behind its end.
+ *  - -EOPNOTSUPP: the kernel lacks an algorithm that a flag asks for.
  *  - -EPERM: the privilege is missing.
  *  - -EMFILE, -ENFILE: no descriptor, or no file, is left.
  */

@@ -50,7 +50,7 @@
 #define DEFPAGER_POPULATE_ROUND	64
 
 /* Who gives slots their bitmaps, or closes a segment. */
-DEFINE_MUTEX(defpager_populate_lock);
+static DEFINE_MUTEX(defpager_populate_lock);
 
 /*
  * Who has space that he is going to give back, to discard it, holds this shared;
@@ -562,7 +562,7 @@ int defpager_space_add(struct defpager_segment *segment)
 	if (ret < 0)
 		defpager_space_close(segment, DEFPAGER_CLOSED_REMOVAL, true);
 	mutex_unlock(&defpager_populate_lock);
-	return min(ret, (s64)0);
+	return min_t(s64, ret, 0);
 }
 
 /**

@@ -90,9 +90,9 @@ u64 defpager_space_free(struct defpager_store *store)
 				above += nr;
 		}
 		unlocated -= above;
-		free -= clamp(unlocated, (s64)0, max(free, (s64)0));
+		free -= clamp(unlocated, (s64)0, max_t(s64, free, 0));
 	}
 	free += atomic64_read(&store->unpopulated) +
 		atomic64_read(&store->borrowed);
-	return max(free, (s64)0);
+	return max_t(s64, free, 0);
 }

@@ -294,7 +294,7 @@ static void __defpager_store_info(struct defpager_store *store,
 	good = info->total_bytes - info->bad_bytes - info->failing_bytes;
 	info->free_bytes = min(defpager_space_free(store) << PAGE_SHIFT, good);
 	info->reserved_bytes = good - info->free_bytes;
-	info->confined_bytes = max(atomic64_read(&store->promised), (s64)0) <<
+	info->confined_bytes = max_t(s64, atomic64_read(&store->promised), 0) <<
 			       PAGE_SHIFT;
 }
 

@@ -131,7 +131,7 @@ const char *drain_parse(const struct command *command, int argc, char **argv,
 
 static void explain_failure(const struct drain *drain, int error)
 {
-	if (error == -EIO)
+	if (error == -EIO && drain->error_object)
 		complain("%s: the page at %" PRIu64 " of object %" PRIu64
 			 " cannot be read; it stays where it is, and the "
 			 "kernel's log says what is wrong", drain->subject,

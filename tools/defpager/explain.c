@@ -78,6 +78,8 @@ static const struct reason backing_store_delete_reasons[] = {
 	{ EINVAL, "the target must be another backing store" },
 	{ EINTR, "interrupted; it is in use as before, with what has not yet "
 		 "moved" },
+	{ EIO, "pages cannot be written elsewhere, and stay in memory; the "
+	       "kernel's log says what is wrong with the other segments" },
 	{ ENODEV, "has been deleted already" },
 	{ EPERM, "deleting a backing store needs CAP_SYS_ADMIN; run this as "
 		 "root" },
@@ -133,6 +135,8 @@ static const struct reason segment_remove_reasons[] = {
 		 "--target names another store" },
 	{ EINVAL, "the target must be another backing store" },
 	{ EINTR, "interrupted; it is in use as before" },
+	{ EIO, "pages cannot be written elsewhere, and stay in memory; the "
+	       "kernel's log says what is wrong with the other segments" },
 	{ EPERM, "removing a segment needs CAP_SYS_ADMIN; run this as root" },
 	{ }
 };

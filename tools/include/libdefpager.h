@@ -219,7 +219,8 @@ int libdefpager_backing_store_create(int pager,
  * @backing_store: from libdefpager_backing_store_open() or _create()
  * @request: in: size, flags (0), target (a descriptor of the store which takes
  *	over the objects confined to this one, or -1); out, only with -EIO:
- *	error_object and error_offset, the page which could not be moved
+ *	error_object and error_offset, the page which could not be read,
+ *	or error_object 0
  *
  * Stands for default_pager_backing_store_delete().  Waits until all pages have
  * moved elsewhere, while all else goes on.  After -EINTR and -EIO the store is
@@ -234,7 +235,7 @@ int libdefpager_backing_store_create(int pager,
  *  - -ENOSPC: what it holds does not fit elsewhere.
  *  - -EINVAL, -EBADF: target is not -1 and no descriptor of another store.
  *  - -EINTR: a signal, or closing the descriptor, ended it early.
- *  - -EIO: a page could not be read.
+ *  - -EIO: a page could not be read, or many could not be written elsewhere.
  *  - -ENODEV: the store was deleted before.
  *  - -EPERM: the privilege is missing.
  */
@@ -334,7 +335,8 @@ int libdefpager_segment_add(int backing_store,
  * @request: in: size, flags (0), id (of the segment), target (a descriptor of
  *	the store which takes over the objects confined to this one, or -1);
  *	out, also with -EINTR and -EIO: moved_bytes; only with -EIO:
- *	error_object and error_offset, the page which could not be moved
+ *	error_object and error_offset, the page which could not be read,
+ *	or error_object 0
  *
  * Waits until all pages of the segment have moved to others, while all else
  * goes on: used_bytes of libdefpager_segments() tells how far it is.  Then the
@@ -350,7 +352,7 @@ int libdefpager_segment_add(int backing_store,
  *    with confined objects that hold space, and target is -1.
  *  - -EINVAL, -EBADF: target is not -1 and no descriptor of another store.
  *  - -EINTR: a signal, or closing the descriptor, ended it early.
- *  - -EIO: a page could not be read.
+ *  - -EIO: a page could not be read, or many could not be written elsewhere.
  *  - -ENODEV: the store has been deleted.
  *  - -EPERM: the privilege is missing.
  */

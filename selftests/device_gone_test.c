@@ -86,10 +86,8 @@ FIXTURE_SETUP(gone)
 
 	if (variant->device == DEVICE_SCSI)
 		missing = scsi_debug_missing();
-	if (missing) {
-		ksft_test_result_skip("%s\n", missing);
-		exit(KSFT_SKIPPED);
-	}
+	if (missing)
+		SKIP(_exit(KSFT_SKIPPED), "%s", missing);
 	self->stores = stores_open();
 	ASSERT_EQ(0, stores_clear(&self->stores));
 	plug(variant->device, self->path, self->pull);

@@ -45,10 +45,8 @@ FIXTURE_SETUP(read_error)
 	const char *missing = faulty_missing();
 	uint64_t page;
 
-	if (missing) {
-		ksft_test_result_skip("%s\n", missing);
-		exit(KSFT_SKIPPED);
-	}
+	if (missing)
+		SKIP(_exit(KSFT_SKIPPED), "%s", missing);
 	self->stores = stores_open();
 	ASSERT_EQ(0, stores_clear(&self->stores));
 	self->one = faulty_new("one", 0, SEGMENT);

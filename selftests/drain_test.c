@@ -78,7 +78,6 @@ TEST_F_TIMEOUT(drain, pages_move_and_keep_their_content, TIMEOUT)
 	EXPECT_EQ(SEGMENT_BYTES, store_state(self->store).total_bytes);
 	EXPECT_EQ(0, store_state(self->store).free_bytes);
 	EXPECT_EQ(SEGMENT_BYTES, memory_info(memory).reserved_bytes);
-	EXPECT_TRUE(accounts_agree(&self->s));
 	EXPECT_TRUE(verify_all(memory, 1));
 	ASSERT_TRUE(evict(memory));
 	EXPECT_EQ(SEGMENT_BYTES, stored_in(memory, self->segment[1]));
@@ -86,17 +85,20 @@ TEST_F_TIMEOUT(drain, pages_move_and_keep_their_content, TIMEOUT)
 	EXPECT_TRUE(accounts_agree(&self->s));
 }
 
-/* It writes them by itself: what is read for it need not stay in memory. */
+/*
+ * Without reclaim: what is read for it does not pile up in memory. A few pages
+ * wait on each processor for being put where page-out may take them.
+ */
 TEST_F_TIMEOUT(drain, pages_are_written_to_their_new_place, TIMEOUT)
 {
 	struct memory *memory = &self->memory;
 
 	ASSERT_EQ(0, segment_remove(self->store, self->segment[0], -1));
-	EXPECT_TRUE(wait_until(stored_in(memory, self->segment[1]) ==
-			       SEGMENT_BYTES));
+	EXPECT_TRUE(wait_until(stored_in(memory, self->segment[1]) >=
+			       SEGMENT_BYTES - PAGES(UNSEEN_PAGES)));
 }
 
-/* The last segment: wherever the other is, everything has been there. */
+/* Everything is in the one, then in the other. */
 TEST_F_TIMEOUT(drain, pages_move_again_and_again, TIMEOUT)
 {
 	uint64_t from;
@@ -109,10 +111,11 @@ TEST_F_TIMEOUT(drain, pages_move_again_and_again, TIMEOUT)
 						  i % 2 * SEGMENT_BYTES,
 						  SEGMENT_BYTES);
 		EXPECT_NE(from, self->segment[i % 2]);
-		EXPECT_TRUE(accounts_agree(&self->s));
-		if (i % 3 == 0)
-			ASSERT_TRUE(evict(&self->memory));
 		EXPECT_TRUE(verify_all(&self->memory, 1));
+		if (i % 3 == 0) {
+			ASSERT_TRUE(evict(&self->memory));
+			EXPECT_TRUE(accounts_agree(&self->s));
+		}
 	}
 }
 
@@ -125,8 +128,8 @@ TEST_F_TIMEOUT(drain, pages_in_memory_move_too, TIMEOUT)
 	EXPECT_TRUE(verify(memory, 0, half, 1));
 	fill(memory, half / 2, half, 2);
 	ASSERT_EQ(0, segment_remove(self->store, self->segment[0], -1));
-	EXPECT_TRUE(accounts_agree(&self->s));
 	ASSERT_TRUE(evict(memory));
+	EXPECT_TRUE(accounts_agree(&self->s));
 	EXPECT_TRUE(verify(memory, 0, half / 2, 1));
 	EXPECT_TRUE(verify(memory, half / 2, half, 2));
 	EXPECT_TRUE(verify(memory, half / 2 + half, half / 2, 1));
@@ -160,8 +163,6 @@ TEST_F_TIMEOUT(drain, pages_in_a_pipe_do_not_hold_it_up, TIMEOUT)
 	ASSERT_EQ(0, pipe(fds));
 	ASSERT_EQ(PAGES(16), vmsplice(fds[1], &pages, 1, 0));
 	ASSERT_EQ(0, segment_remove(self->store, self->segment[0], -1));
-	ASSERT_EQ(0, segment_remove(self->store, self->segment[1],
-				    self->store) == 0);
 	for (i = 0; i < 16; i++) {
 		ASSERT_EQ(PAGES(1), read(fds[0], buffer, PAGES(1)));
 		EXPECT_TRUE(verify_page(buffer, i, 1));
@@ -210,13 +211,13 @@ TEST_F_TIMEOUT(drain, removed_segment_is_unknown, TIMEOUT)
 	EXPECT_EQ(-ENOENT, segment_remove(self->store, self->segment[0], -1));
 }
 
-/* A write that failed is no reason to keep what was promised, nor to lose it. */
-TEST_F_TIMEOUT(drain, objects_that_hold_nothing_are_no_hindrance, TIMEOUT)
+/* Pages that are on no segment have to fit as well, and nothing else has. */
+TEST_F_TIMEOUT(drain, promises_count_and_not_slots, TIMEOUT)
 {
 	struct memory other = memory_create_in(self->s.pager, self->store,
 					       MIB(1));
 
-	/* Never touched, and touched but all zero: no place to move from. */
+	/* Touched, but all zero: there is no place to move from. */
 	ASSERT_EQ(256 / 2, touch_all(&(struct memory){ .fd = other.fd,
 						       .size = KIB(512) }));
 	memset(other.map, 0, KIB(512));
@@ -516,18 +517,21 @@ TEST_F_TIMEOUT(target, that_is_too_small_is_refused, TIMEOUT)
 /* A page of the pager's is in the way: in the target, or in what is to go. */
 TEST_F_TIMEOUT(target, pages_of_the_pager_have_to_fit_as_well, TIMEOUT)
 {
-	if (variant->from && variant->to)
+	if (variant->from && variant->to) {
+		EXPECT_FALSE(store_byte(self->pooled.map, 1));
 		return;
+	}
 	fill(&self->pooled, 0, 1, 1);
 	expect_nothing_moved(_metadata, self, -ENOSPC);
 	ASSERT_TRUE(evict(&self->pooled));
 	expect_nothing_moved(_metadata, self, -ENOSPC);
 	close(store_with_space(&self->s, "more", -1, 0, PAGES(1)));
-	if (!variant->from || !store_state(self->to).used_bytes)
-		EXPECT_EQ(0, store_delete(self->from, self->to));
+	/* One that is in the target already stays there. */
+	EXPECT_EQ(variant->from ? -ENOSPC : 0,
+		  store_delete(self->from, self->to));
 	EXPECT_TRUE(verify(&self->pooled, 0, 1, 1));
 	EXPECT_TRUE(verify(&self->memory[0], 0, 256, 1));
-	EXPECT_TRUE(accounts_agree(&self->s));
+	EXPECT_TRUE(verify(&self->memory[1], 0, 256, 1));
 }
 
 /* Pages of the pager's need no target, but space. */
@@ -536,12 +540,13 @@ TEST_F_TIMEOUT(target, deletion_moves_pages_of_the_pager, TIMEOUT)
 	int i;
 
 	for (i = 0; i < 2; i++) {
-		ASSERT_EQ(0, ftruncate(self->memory[i].fd, 0));
 		memory_destroy(&self->memory[i]);
 		self->memory[i] = memory_create(self->s.pager, MIB(2));
 	}
-	if (variant->from || variant->to)
+	if (variant->from || variant->to) {
+		EXPECT_EQ(0, store_delete(self->from, -1));
 		return;
+	}
 	fill_all(&self->pooled, 1);
 	ASSERT_TRUE(evict(&self->pooled));
 	EXPECT_EQ(MIB(1), stored_in(&self->pooled, self->from_segment));
@@ -554,6 +559,7 @@ TEST_F_TIMEOUT(target, deletion_moves_pages_of_the_pager, TIMEOUT)
 	EXPECT_EQ(MIB(1), stored_in(&self->pooled, self->to_segment));
 	EXPECT_TRUE(verify_all(&self->pooled, 1));
 	EXPECT_TRUE(verify(&self->memory[0], 0, 256, 1));
+	ASSERT_TRUE(evict(&self->memory[0]));
 	EXPECT_TRUE(accounts_agree(&self->s));
 }
 

@@ -691,22 +691,17 @@ struct defpager_segment_add {
  * The call returns when all is done.  A signal ends it with EINTR, and so does
  * closing the descriptor in another thread of the process.  It is then as if
  * it had not been called, except that some pages are elsewhere; the segment is
-<<<<<<< ours
- * in use as before.  It can be called again.  So it is when a page cannot be
- * read: EIO tells one such page, which stays where it is; when pages cannot be
- * written elsewhere: they stay in memory, and after some of them it is EIO, too;
- * and when there is no memory to read them to (ENOMEM).
+ * in use as before.  It can be called again.  So it is when pages cannot be
+ * read: they stay where they are, all others are moved, and EIO tells the first
+ * of them; when pages cannot be written elsewhere: they stay in memory, and
+ * after some of them it is EIO, too; and when there is no memory to read them
+ * to (ENOMEM).
  *
  * The kernel also sends uevents, "change" of the device "defpager", with
  * DEFPAGER_DRAIN=begin, progress (once a second at most), and then one of end,
  * interrupted and failed; DEFPAGER_STORE=name; DEFPAGER_SEGMENT=id, left out
  * when a store is deleted; and DEFPAGER_MOVED_BYTES=number.  A request that is
  * refused sends none.
-=======
- * in use as before.  It can be called again.  So it is when pages cannot be
- * read: they stay where they are, all others are moved, and EIO tells the first
- * of them; and when pages cannot be written elsewhere they stay in memory.
->>>>>>> theirs
  *
  * Errors beyond the common ones:
  *

@@ -34,6 +34,8 @@ static const struct command {
 	{ STORE, DEFPAGER_IOC_BACKING_STORE_ALERT },
 	{ OBJECT, DEFPAGER_IOC_OBJECT_INFO },
 	{ OBJECT, DEFPAGER_IOC_OBJECT_PAGES },
+	{ OBJECT, DEFPAGER_IOC_OBJECT_SEAL },
+	{ OBJECT, DEFPAGER_IOC_OBJECT_PAGEOUT },
 };
 
 static bool known_command(enum kind kind, unsigned long cmd)
@@ -79,7 +81,9 @@ FIXTURE_VARIANT(abi)
 
 ABI_VARIANT(info, PAGER, DEFPAGER_IOC_INFO, defpager_info, read_errors, 0);
 ABI_VARIANT(object_create, PAGER, DEFPAGER_IOC_OBJECT_CREATE,
-	    defpager_object_create, name, DEFPAGER_OBJECT_SEQNO);
+	    defpager_object_create, name,
+	    DEFPAGER_OBJECT_SEQNO | DEFPAGER_OBJECT_RESERVE |
+	    DEFPAGER_OBJECT_RESIDENT);
 ABI_VARIANT(objects, PAGER, DEFPAGER_IOC_OBJECTS, defpager_list, count, 0);
 ABI_VARIANT(backing_store_open, PAGER, DEFPAGER_IOC_BACKING_STORE_OPEN,
 	    defpager_backing_store_open, name, 0);
@@ -105,6 +109,11 @@ ABI_VARIANT(object_info, OBJECT, DEFPAGER_IOC_OBJECT_INFO, defpager_object_info,
 	    name, 0);
 ABI_VARIANT(object_pages, OBJECT, DEFPAGER_IOC_OBJECT_PAGES, defpager_list,
 	    count, 0);
+ABI_VARIANT(object_seal, OBJECT, DEFPAGER_IOC_OBJECT_SEAL, defpager_object_seal,
+	    seals, 0);
+ABI_VARIANT(object_pageout, OBJECT, DEFPAGER_IOC_OBJECT_PAGEOUT,
+	    defpager_object_pageout, dirty_bytes,
+	    DEFPAGER_PAGEOUT_OUT | DEFPAGER_PAGEOUT_IN | DEFPAGER_PAGEOUT_WAIT);
 
 FIXTURE_SETUP(abi)
 {
@@ -243,6 +252,20 @@ static void fill_request(FIXTURE_DATA(abi) *self, unsigned long cmd,
 		need_store(self);
 		delete->target = -1;
 		delete->reserved = 0;
+		break;
+	}
+	case DEFPAGER_IOC_OBJECT_SEAL: {
+		struct defpager_object_seal *seal = arg;
+
+		seal->add = 0;
+		break;
+	}
+	case DEFPAGER_IOC_OBJECT_PAGEOUT: {
+		struct defpager_object_pageout *pageout = arg;
+
+		pageout->flags = DEFPAGER_PAGEOUT_OUT;
+		pageout->offset = 0;
+		pageout->length = 0;
 		break;
 	}
 	case DEFPAGER_IOC_BACKING_STORE_ALERT: {

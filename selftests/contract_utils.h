@@ -117,7 +117,7 @@ static inline int object_pageout(int object, uint32_t flags, uint64_t offset,
 /* Has a range paged out; false if some of it stays in memory. */
 static inline bool object_out(int object, uint64_t offset, uint64_t length)
 {
-	struct defpager_object_pageout arg;
+	struct defpager_object_pageout arg = { .resident_bytes = 1 };
 
 	return wait_until(object_pageout(object, DEFPAGER_PAGEOUT_OUT |
 					 DEFPAGER_PAGEOUT_WAIT, offset, length,

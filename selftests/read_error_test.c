@@ -264,8 +264,10 @@ TEST_F_TIMEOUT(read_error, stays_until_overwritten, TIMEOUT)
 	EXPECT_TRUE(accounts_agree(&self->stores));
 }
 
-/* A new content goes to a new place: that the old one cannot be read tells
- * nothing about writing, but one need not find out. */
+/*
+ * A new content goes to a new place: that the old one cannot be read tells
+ * nothing about writing, but one need not find out.
+ */
 TEST_F_TIMEOUT(read_error, overwriting_heals_on_a_bad_device, TIMEOUT)
 {
 	char content[page_size()];

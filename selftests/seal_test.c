@@ -214,11 +214,13 @@ TEST_F(seal, grow)
 TEST_F(seal, grow_writes_up_to_the_last_page)
 {
 	size_t size = self->size + page_size();
-	char *buffer = malloc(size);
+	char *buffer;
 
 	/* What a memfd does depends on the sizes of its folios. */
 	if (variant->memfd)
 		return;
+	buffer = malloc(size);
+	ASSERT_NE(NULL, buffer);
 	memset(buffer, 'b', size);
 	ASSERT_EQ(0, add(self->fd, variant->memfd, SEAL_GROW));
 	EXPECT_EQ((ssize_t)self->size, pwrite(self->fd, buffer, size, 0));

@@ -232,6 +232,7 @@ static struct sizes read_sizes(const char *name)
 {
 	struct sizes sizes;
 	unsigned long pages;
+	uintmax_t count;
 	char path[PATH_MAX];
 	FILE *file;
 	int i;
@@ -240,7 +241,8 @@ static struct sizes read_sizes(const char *name)
 	file = fopen(path, "re");
 	must(file);
 	for (i = 0; i < SIZES; i++) {
-		must(fscanf(file, "%lu %ju\n", &pages, &sizes.count[i]) == 2);
+		must(fscanf(file, "%lu %ju\n", &pages, &count) == 2);
+		sizes.count[i] = count;
 		must(pages == 1UL << i);
 	}
 	must(fgetc(file) == EOF);

@@ -23,33 +23,25 @@ static inline int write_file(const char *path, const char *text)
 /* A store with one segment, whose space only objects confined to it get. */
 static inline int private_store(int pager, uint64_t bytes)
 {
-	struct defpager_backing_store_create create = {
-		.size = sizeof(create),
-		.flags = DEFPAGER_STORE_EXCLUSIVE,
-	};
+	char name[DEFPAGER_NAME_SIZE];
 	static int nr;
-	int ret;
+	int store, ret;
 
-	snprintf(create.name, sizeof(create.name), "test-%d-%d", getpid(), nr++);
-	ret = defpager_ioctl(pager, DEFPAGER_IOC_BACKING_STORE_CREATE, &create);
-	if (!ret)
-		ret = store_grow(create.fd, bytes);
-	return ret ? ret : create.fd;
+	snprintf(name, sizeof(name), "test-%d-%d", getpid(), nr++);
+	store = store_create(pager, name, 0, 0, DEFPAGER_STORE_EXCLUSIVE);
+	if (store < 0)
+		return store;
+	ret = store_grow(store, bytes);
+	return ret ? ret : store;
 }
 
 /* Deletes a store, with its segments, and closes the descriptor. */
 static inline int private_store_delete(int store)
 {
-	struct defpager_backing_store_delete delete = {
-		.size = sizeof(delete),
-		.target = -1,
-	};
 	int ret;
 
 	/* Its objects are gone soon after the last descriptor is closed. */
-	wait_until((ret = defpager_ioctl(store,
-				DEFPAGER_IOC_BACKING_STORE_DELETE,
-				&delete)) != -EBUSY);
+	wait_until((ret = store_delete(store, -1)) != -EBUSY);
 	close(store);
 	return ret;
 }
@@ -69,8 +61,8 @@ static inline uint64_t store_used(int store)
 }
 
 /* @store: a store's descriptor or -1 */
-static inline int object_create_in(int pager, int store, uint64_t object_size,
-				   uint32_t flags)
+static inline int object_create_with(int pager, int store,
+				     uint64_t object_size, uint32_t flags)
 {
 	struct defpager_object_create create = object_request(object_size);
 	int ret;

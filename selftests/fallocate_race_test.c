@@ -245,7 +245,7 @@ FIXTURE_SETUP(race)
 	ASSERT_LE(0, self->store);
 	self->shared.mapping = variant->mapping;
 	memory->size = pages(PAGES);
-	memory->fd = object_create_in(self->pager, self->store, memory->size,
+	memory->fd = object_create_with(self->pager, self->store, memory->size,
 				      variant->flags);
 	ASSERT_LE(0, memory->fd);
 	memory->map = mmap(NULL, memory->size, PROT_READ | PROT_WRITE,
@@ -331,28 +331,22 @@ FIXTURE(stopped)
 
 FIXTURE_SETUP(stopped)
 {
-	struct defpager_backing_store_create create = {
-		.size = sizeof(create),
-		.flags = DEFPAGER_STORE_EXCLUSIVE,
-	};
 	int loop, device;
 
 	self->pager = pager_open();
 	ASSERT_LE(0, self->pager);
 	snprintf(self->dm, sizeof(self->dm), "stopped-%d", getpid());
-	snprintf(create.name, sizeof(create.name), "%s", self->dm);
 	loop = loop_create(MIB(1), 4096, 0);
 	ASSERT_LE(0, loop);
 	device = dm_create(self->dm, loop, MIB(1));
 	ASSERT_LE(0, device);
-	ASSERT_EQ(0, defpager_ioctl(self->pager,
-				    DEFPAGER_IOC_BACKING_STORE_CREATE,
-				    &create));
-	self->store = create.fd;
+	self->store = store_create(self->pager, self->dm, 0, 0,
+				   DEFPAGER_STORE_EXCLUSIVE);
+	ASSERT_LE(0, self->store);
 	ASSERT_EQ(0, segment_add(self->store, device, 0, 256, 4096));
 	close(device);
 	close(loop);
-	self->fd = object_create_in(self->pager, self->store, pages(8), 0);
+	self->fd = object_create_with(self->pager, self->store, pages(8), 0);
 	ASSERT_LE(0, self->fd);
 	self->map = mmap(NULL, pages(8), PROT_READ | PROT_WRITE, MAP_SHARED,
 			 self->fd, 0);

@@ -109,7 +109,7 @@ FIXTURE_SETUP(range)
 	ASSERT_LE(0, self->pager);
 	self->store = private_store(self->pager, pages(STORE_PAGES));
 	ASSERT_LE(0, self->store);
-	self->fd = object_create_in(self->pager, self->store, pages(PAGES), 0);
+	self->fd = object_create_with(self->pager, self->store, pages(PAGES), 0);
 	ASSERT_LE(0, self->fd);
 	self->map = mmap(NULL, pages(PAGES), PROT_READ | PROT_WRITE, MAP_SHARED,
 			 self->fd, 0);
@@ -354,7 +354,7 @@ FIXTURE_SETUP(space)
 	ASSERT_LE(0, self->pager);
 	self->store = private_store(self->pager, pages(STORE_PAGES));
 	ASSERT_LE(0, self->store);
-	self->fd = object_create_in(self->pager, self->store,
+	self->fd = object_create_with(self->pager, self->store,
 				    pages(2 * STORE_PAGES) + 10, 0);
 	ASSERT_LE(0, self->fd);
 	self->map = mmap(NULL, pages(2 * STORE_PAGES + 1),
@@ -373,7 +373,7 @@ FIXTURE_TEARDOWN(space)
 /* Takes all space that a store has left; returns an object to be closed. */
 static int take_all(int pager, int store)
 {
-	int fd = object_create_in(pager, store, pages(2 * STORE_PAGES), 0);
+	int fd = object_create_with(pager, store, pages(2 * STORE_PAGES), 0);
 	off_t at = 0;
 
 	while (fd >= 0 && pwrite(fd, "x", 1, at) == 1)
@@ -523,7 +523,7 @@ TEST_F(space, allocate_can_be_interrupted)
 
 	store = private_store(self->pager, GIB(64));
 	ASSERT_LE(0, store);
-	fd = object_create_in(self->pager, store, GIB(64) - MIB(1), 0);
+	fd = object_create_with(self->pager, store, GIB(64) - MIB(1), 0);
 	ASSERT_LE(0, fd);
 	sigaction(SIGALRM, &action, NULL);
 	ASSERT_EQ(0, setitimer(ITIMER_REAL, &often, NULL));
@@ -543,7 +543,7 @@ TEST_F(space, reserved_at_creation)
 	int fd, others;
 	char *map;
 
-	fd = object_create_in(self->pager, self->store, pages(20) + 1,
+	fd = object_create_with(self->pager, self->store, pages(20) + 1,
 			      DEFPAGER_OBJECT_RESERVE);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(pages(21), (off_t)object_reserved(fd));
@@ -572,7 +572,7 @@ TEST_F(space, reserved_at_creation_is_kept)
 {
 	int fd, others;
 
-	fd = object_create_in(self->pager, self->store, pages(20),
+	fd = object_create_with(self->pager, self->store, pages(20),
 			      DEFPAGER_OBJECT_RESERVE);
 	ASSERT_LE(0, fd);
 	fill_range(fd, 0, pages(20));
@@ -601,10 +601,10 @@ TEST_F(space, reserved_at_creation_or_not_created)
 	int fds = count_fds();
 
 	ASSERT_EQ(0, pager_info(self->pager, &before));
-	EXPECT_EQ(-ENOSPC, object_create_in(self->pager, self->store,
+	EXPECT_EQ(-ENOSPC, object_create_with(self->pager, self->store,
 					    pages(STORE_PAGES) + 1,
 					    DEFPAGER_OBJECT_RESERVE));
-	EXPECT_EQ(-ENOSPC, object_create_in(self->pager, self->store,
+	EXPECT_EQ(-ENOSPC, object_create_with(self->pager, self->store,
 					    INT64_MAX & -page_size(),
 					    DEFPAGER_OBJECT_RESERVE));
 	ASSERT_EQ(0, pager_info(self->pager, &after));
@@ -621,7 +621,7 @@ TEST_F(space, flags_are_told)
 
 	ASSERT_EQ(0, object_info(self->fd, &info));
 	EXPECT_EQ(0, info.flags);
-	fd = object_create_in(self->pager, self->store, 1,
+	fd = object_create_with(self->pager, self->store, 1,
 			      DEFPAGER_OBJECT_RESERVE);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, object_info(fd, &info));
@@ -631,9 +631,9 @@ TEST_F(space, flags_are_told)
 
 TEST_F(space, resident_only_takes_no_space)
 {
-	EXPECT_EQ(-EINVAL, object_create_in(self->pager, self->store, pages(1),
+	EXPECT_EQ(-EINVAL, object_create_with(self->pager, self->store, pages(1),
 					    DEFPAGER_OBJECT_RESIDENT));
-	EXPECT_EQ(-EINVAL, object_create_in(self->pager, -1, pages(1),
+	EXPECT_EQ(-EINVAL, object_create_with(self->pager, -1, pages(1),
 					    DEFPAGER_OBJECT_RESIDENT |
 					    DEFPAGER_OBJECT_RESERVE));
 }

@@ -265,7 +265,7 @@ TEST_F(object, mlock_that_finds_no_space)
 	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &unlimited));
 	store = private_store(self->pager, pages(4));
 	ASSERT_LE(0, store);
-	fd = object_create_in(self->pager, store, pages(8), 0);
+	fd = object_create_with(self->pager, store, pages(8), 0);
 	ASSERT_LE(0, fd);
 	map = mmap(NULL, pages(8), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	ASSERT_NE(MAP_FAILED, map);

@@ -173,6 +173,40 @@ int libdefpager_object_pages(int object,
 			     void *context);
 
 /**
+ * libdefpager_object_seal() - add seals to a memory object
+ * @object: from libdefpager_object_create(), or passed by who has it
+ * @seal: in: size, flags (0), add (enum defpager_seals, 0 only fetches);
+ *	out: seals
+ *
+ * Privilege: none, but @object is open for writing unless add is 0.
+ *
+ * Return: 0, a common error, or
+ *
+ *  - -EINVAL: there is no such seal.
+ *  - -EPERM: @object is not open for writing, or is sealed against more seals.
+ *  - -EBUSY: DEFPAGER_SEAL_WRITE, and somebody may be writing.
+ */
+int libdefpager_object_seal(int object, struct defpager_object_seal *seal);
+
+/**
+ * libdefpager_object_pageout() - page part of a memory object out or in
+ * @object: from libdefpager_object_create(), or passed by who has it
+ * @pageout: in: size, flags (enum defpager_pageout_flags), offset, length in
+ *	bytes (0: to the end); out: resident_bytes, dirty_bytes of the range
+ *
+ * Privilege: none, but @object is open for writing to page out.
+ *
+ * Return: 0, a common error, or
+ *
+ *  - -EBADF: @object is not open for writing.
+ *  - -EOPNOTSUPP: the object is resident-only.
+ *  - -EINTR: a signal arrived; what was begun goes on.
+ *  - -EIO: a page could not be read; the others were.
+ */
+int libdefpager_object_pageout(int object,
+			       struct defpager_object_pageout *pageout);
+
+/**
  * libdefpager_backing_store_open() - get at a backing store
  * @pager: from libdefpager_open()
  * @name: its name; NULL means DEFPAGER_DEFAULT_STORE, which always exists

@@ -16,6 +16,18 @@ LIBEXPORT int libdefpager_object_info(int object,
 	return lib_ioctl(object, DEFPAGER_IOC_OBJECT_INFO, info);
 }
 
+LIBEXPORT int libdefpager_object_seal(int object,
+				      struct defpager_object_seal *seal)
+{
+	return lib_ioctl(object, DEFPAGER_IOC_OBJECT_SEAL, seal);
+}
+
+LIBEXPORT int libdefpager_object_pageout(int object,
+					 struct defpager_object_pageout *pageout)
+{
+	return lib_ioctl(object, DEFPAGER_IOC_OBJECT_PAGEOUT, pageout);
+}
+
 LIB_DEFINE_LISTING(libdefpager_objects, defpager_object_info,
 		   DEFPAGER_IOC_OBJECTS)
 

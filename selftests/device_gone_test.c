@@ -202,7 +202,7 @@ TEST_F_TIMEOUT(gone, what_is_lost_can_be_written_anew, TIMEOUT)
 	segment_new(&self->stores, self->store, SEGMENT);
 	EXPECT_TRUE(wait_until(stored_in(&self->memory, self->id) ==
 				       PAGES(OBJECT_PAGES - 64) ||
-			       (madvise_pageout(&self->memory), false)));
+			       (ask_to_evict(&self->memory), false)));
 	EXPECT_TRUE(verify(&self->memory, 0, 64, 2));
 	EXPECT_TRUE(accounts_agree(&self->stores));
 }

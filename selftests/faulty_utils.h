@@ -225,7 +225,7 @@ static inline bool pageout_fails(int store, uint64_t id,
 				 const struct memory *memory)
 {
 	return wait_until(segment_is(store, id, DEFPAGER_SEGMENT_FAILING) ||
-			  (madvise_pageout(memory), false));
+			  (ask_to_evict(memory), false));
 }
 
 static inline bool recovers(int store, uint64_t id)

@@ -152,17 +152,4 @@ reload_slow 0
 wait_until [ ! -e "$object" ]
 expect 0 defpager store-delete slow
 says "backing store slow deleted"
-
-# What cannot be written elsewhere stays, too.
-with_little_memory run_object 32M --name kept
-sum=$(with_little_memory sha256sum <"$object")
-expect 0 defpager store-create --priority -1 slow
-expect 0 defpager segment-add --store slow /dev/mapper/slow
-reload_slow error
-expect 1 defpager segment-remove "$first"
-says "pages cannot be written elsewhere"
-equal "$(sha256sum <"$object")" "$sum" "content of the object"
-end_object
-reload_slow 0
-expect 0 defpager store-delete slow
 dmsetup remove slow

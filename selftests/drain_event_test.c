@@ -381,6 +381,20 @@ TEST_F_TIMEOUT(drain, what_another_one_left_begins_anew, TIMEOUT)
 	close(target);
 }
 
+/* The null_blk of 6.1 forgets about bad blocks when it completes by a timer. */
+static bool bad_sectors_are_bad(void)
+{
+	int fd = open("/dev/nullb0", O_RDONLY | O_DIRECT | O_CLOEXEC);
+	void *buffer;
+	bool bad;
+
+	must(fd >= 0 && !posix_memalign(&buffer, page_size(), page_size()));
+	bad = pread(fd, buffer, page_size(), 0) < 0;
+	free(buffer);
+	close(fd);
+	return bad;
+}
+
 TEST_F_TIMEOUT(drain, page_that_cannot_be_read_fails_it, TIMEOUT)
 {
 	struct event event;
@@ -392,6 +406,8 @@ TEST_F_TIMEOUT(drain, page_that_cannot_be_read_fails_it, TIMEOUT)
 	ASSERT_TRUE(set_up_object(self, MIB(1)));
 
 	must(!write_text(NULLB "/badblocks", "+" BAD_SECTORS));
+	if (!bad_sectors_are_bad())
+		SKIP(return, "this null_blk reads bad blocks");
 	EXPECT_EQ(-EIO, segment_remove(self->store, self->segment, -1));
 	event = next_event(self->events);
 	EXPECT_TRUE(is_event(event, "begin", "drained", self->segment));

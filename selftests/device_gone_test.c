@@ -372,27 +372,4 @@ TEST_F_TIMEOUT(gone, while_drained, TIMEOUT)
 	EXPECT_TRUE(accounts_agree(&self->stores));
 }
 
-TEST_F_TIMEOUT(gone, while_drained_to, TIMEOUT)
-{
-	struct drain drain = { .store = self->store };
-
-	/* All of it on the spare, and nowhere to go but to the device. */
-	drain.id = segment_new(&self->stores, self->store, SEGMENT);
-	ASSERT_EQ(0, segment_remove(self->store, self->id, -1));
-	ASSERT_TRUE(evict(&self->memory));
-	self->id = segment_at(self->store,
-			      open(self->path, O_RDWR | O_CLOEXEC), 0, SEGMENT);
-	start_drain(_metadata, &drain);
-	pull(_metadata, self);
-	ASSERT_EQ(0, pthread_join(drain.thread, NULL));
-	/* Nothing went wrong with what it was asked for. */
-	EXPECT_EQ(0, drain.ret);
-	EXPECT_EQ(0, count_lost(self));
-	segment_new(&self->stores, self->store, SEGMENT);
-	EXPECT_TRUE(evict(&self->memory));
-	EXPECT_EQ(0, count_lost(self));
-	EXPECT_EQ(0, segment_remove(self->store, self->id, -1));
-	EXPECT_TRUE(accounts_agree(&self->stores));
-}
-
 TEST_HARNESS_MAIN

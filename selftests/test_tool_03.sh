@@ -137,20 +137,7 @@ equal "$(used)" 0 "bytes used on the device"
 equal "$(sha256sum <"$object")" "$sum" "content of the object"
 end_object
 
-# What cannot be read stays, and is named.
 reload_slow 0
-expect 0 defpager segment-add --store slow /dev/mapper/slow
-with_little_memory run_object 32M --name lost
-id=$(field objects '.name == "lost"' id)
-reload_slow error
-expect 1 defpager segment-remove /dev/mapper/slow
-says "the page at "
-says " of object $id cannot be read"
-# Writes to it may have failed as well, by now.
-[[ $(state) =~ ^(active|failing)$ ]] || fail "state after an error: $(state)"
-end_object
-reload_slow 0
-wait_until [ ! -e "$object" ]
 expect 0 defpager store-delete slow
 says "backing store slow deleted"
 dmsetup remove slow

@@ -263,8 +263,7 @@ static bool defpager_dirty_folio(struct address_space *mapping,
  */
 static bool defpager_save(struct folio *folio)
 {
-	if (likely(!atomic_read(&defpager_nr_gone)) ||
-	    !folio_test_uptodate(folio) ||
+	if (!folio_test_uptodate(folio) ||
 	    !defpager_stranded(defpager_object(folio->mapping->host),
 			       folio->index))
 		return false;

@@ -424,7 +424,6 @@ bool defpager_segment_row(struct defpager_store *store, u64 start,
 void defpager_segments_exit(void);
 
 /* In fail.c */
-extern atomic_t defpager_nr_gone;
 void defpager_fail_init(struct defpager_segment *segment);
 void defpager_fail_stop(struct defpager_segment *segment);
 bool defpager_look_gone(struct defpager_segment *segment);

@@ -32,9 +32,6 @@
 /* One bad slot in so many is too much. */
 #define DEFPAGER_BAD_SHARE	16
 
-/* Segments whose device is gone. */
-atomic_t defpager_nr_gone = ATOMIC_INIT(0);
-
 static bool defpager_too_many_bad(struct defpager_segment *segment)
 {
 	u64 bad = READ_ONCE(segment->slots.bad), nr = segment->slots.nr;
@@ -67,8 +64,10 @@ static void defpager_fail(struct defpager_segment *segment)
 }
 
 /**
- * defpager_look_gone() - see whether a device is gone, after I/O has failed
+ * defpager_look_gone() - see whether a device is gone
  * @segment: a segment on it
+ *
+ * The block layer knows before any I/O has failed.
  *
  * Context: any but interrupts; the caller has a slot of it, or the RCU read
  *	lock.
@@ -77,16 +76,11 @@ static void defpager_fail(struct defpager_segment *segment)
 bool defpager_look_gone(struct defpager_segment *segment)
 {
 	struct defpager_failures *failures = &segment->failures;
-	bool news;
 
-	if (!test_bit(GD_DEAD, &segment->bdev->bd_disk->state))
+	if (likely(!test_bit(GD_DEAD, &segment->bdev->bd_disk->state)))
 		return false;
-	spin_lock(&failures->lock);
-	news = !failures->gone;
 	WRITE_ONCE(failures->gone, true);
-	spin_unlock(&failures->lock);
-	if (news)
-		atomic_inc(&defpager_nr_gone);
+	/* Each time: a probe that has just succeeded may open it once more. */
 	defpager_fail(segment);
 	return true;
 }
@@ -126,13 +120,19 @@ void defpager_write_failed(struct defpager_segment *segment, u64 slot,
  * defpager_stranded() - is a page on a device that is gone?
  * @object: its object
  * @index: its page index; its folio is locked
+ *
+ * Reclaim asks this of each clean folio.  That no I/O has failed yet says
+ * nothing: writing may have ended just before the device went.
  */
 bool defpager_stranded(struct defpager_object *object, pgoff_t index)
 {
 	u64 entry = defpager_map_get(&object->map, index);
+	struct defpager_segment *segment;
 
-	return defpager_entry_is_slot(entry) &&
-	       READ_ONCE(defpager_segment_of(entry)->failures.gone);
+	if (!defpager_entry_is_slot(entry))
+		return false;
+	segment = defpager_segment_of(entry);
+	return READ_ONCE(segment->failures.gone) || defpager_look_gone(segment);
 }
 
 /* --- coming back ---------------------------------------------------------- */
@@ -230,6 +230,4 @@ void defpager_fail_init(struct defpager_segment *segment)
 void defpager_fail_stop(struct defpager_segment *segment)
 {
 	cancel_delayed_work_sync(&segment->failures.probe);
-	if (segment->failures.gone)
-		atomic_dec(&defpager_nr_gone);
 }

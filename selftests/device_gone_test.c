@@ -57,7 +57,7 @@ static void find_virtio_disk(char path[32])
 	snprintf(path, 32, "/dev/vdb");
 	if (access(path, F_OK))
 		snprintf(path, 32, "/dev/vdc");
-	must(wait_until(access(path, F_OK) == 0));
+	must(wait_until(can_open(path)));
 }
 
 static void plug(enum device device, char path[32], char pull[PATH_MAX])
@@ -369,6 +369,48 @@ TEST_F_TIMEOUT(gone, while_drained, TIMEOUT)
 	EXPECT_EQ(PAGES(lost),
 		  segment_state(self->store, self->id).used_bytes);
 	EXPECT_EQ(PAGES(OBJECT_PAGES - lost), drain.removal.moved_bytes);
+	EXPECT_TRUE(accounts_agree(&self->stores));
+}
+
+TEST_F_TIMEOUT(gone, while_drained_to, TIMEOUT)
+{
+	struct drain drain = { .store = self->store };
+
+	/* All of it on the spare, and nowhere to go but to the device. */
+	drain.id = segment_new(&self->stores, self->store, SEGMENT);
+	ASSERT_EQ(0, segment_remove(self->store, self->id, -1));
+	ASSERT_TRUE(evict(&self->memory));
+	self->id = segment_at(self->store,
+			      open(self->path, O_RDWR | O_CLOEXEC), 0, SEGMENT);
+	start_drain(_metadata, &drain);
+	pull(_metadata, self);
+	ASSERT_EQ(0, pthread_join(drain.thread, NULL));
+	/* Nothing went wrong with what it was asked for. */
+	EXPECT_EQ(0, drain.ret);
+	EXPECT_EQ(0, count_lost(self));
+	segment_new(&self->stores, self->store, SEGMENT);
+	EXPECT_TRUE(evict(&self->memory));
+	EXPECT_EQ(0, count_lost(self));
+	EXPECT_EQ(0, segment_remove(self->store, self->id, -1));
+	EXPECT_TRUE(accounts_agree(&self->stores));
+}
+
+/*
+ * What was written before it, and is still in memory, is kept although no I/O
+ * has told yet that the device is gone.
+ */
+TEST_F_TIMEOUT(gone, without_a_sign, TIMEOUT)
+{
+	ASSERT_TRUE(evict(&self->memory));
+	ASSERT_EQ(0, madvise(self->memory.map, self->memory.size, MADV_RANDOM));
+	ASSERT_TRUE(verify(&self->memory, 0, OBJECT_PAGES, 1));
+	pull(_metadata, self);
+	segment_new(&self->stores, self->store, SEGMENT);
+	EXPECT_TRUE(evict(&self->memory));
+	EXPECT_EQ(0, count_lost(self));
+	EXPECT_EQ(DEFPAGER_SEGMENT_FAILING,
+		  segment_state(self->store, self->id).state);
+	EXPECT_EQ(0, segment_remove(self->store, self->id, -1));
 	EXPECT_TRUE(accounts_agree(&self->stores));
 }
 

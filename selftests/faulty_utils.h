@@ -197,11 +197,21 @@ static inline bool find_scsi_disk(char path[32])
 	return found;
 }
 
+/* The node of a new disk is there before it can be opened. */
+static inline bool can_open(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 /* Plugs one in, and tells its path. It takes a moment to be found. */
 static inline void scsi_debug_add(char path[32])
 {
 	must(write_text(SCSI_DEBUG "/add_host", "1") == 0);
-	must(wait_until(find_scsi_disk(path) && access(path, F_OK) == 0));
+	must(wait_until(find_scsi_disk(path) && can_open(path)));
 }
 
 /* Takes the adapter away, and what is left of the disk with it. */

@@ -297,6 +297,7 @@ struct defpager_object {
 	struct delayed_work pageout;	/* writes what reclaim wants written */
 	unsigned int pageout_retries;	/* passes without a success; @pageout */
 	unsigned int pageout_passes;	/* passes ended; written by @pageout */
+	bool pageout_passing;		/* a pass goes on; likewise */
 	atomic_t wanted;		/* folios marked wanted, about */
 	unsigned long throttled;	/* jiffies when a reclaimer had waited */
 	char name[DEFPAGER_NAME_SIZE];

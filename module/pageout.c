@@ -449,6 +449,8 @@ static void defpager_pageout_pass(struct defpager_pageout *pageout)
 	unsigned int i, nr;
 	pgoff_t index = 0;
 
+	/* Before any mark goes: pairs with the look after defpager_out_marks(). */
+	WRITE_ONCE(pageout->object->pageout_passing, true);
 	blk_start_plug(&plug);
 	do {
 		nr = defpager_gather(mapping, &index, folios);
@@ -472,6 +474,7 @@ static void defpager_pageout_pass_end(struct defpager_object *object)
 	if (!mapping_tagged(object->inode.i_mapping, PAGECACHE_TAG_TOWRITE))
 		atomic_set(&object->wanted, 0);
 	WRITE_ONCE(object->pageout_passes, object->pageout_passes + 1);
+	WRITE_ONCE(object->pageout_passing, false);
 	if (wq_has_sleeper(&defpager_progress_wait))
 		wake_up_all(&defpager_progress_wait);
 }
@@ -521,6 +524,7 @@ void defpager_pageout_start(struct defpager_object *object)
 	INIT_DELAYED_WORK(&object->pageout, defpager_pageout_work);
 	object->pageout_retries = 0;
 	object->pageout_passes = 0;
+	object->pageout_passing = false;
 	atomic_set(&object->wanted, 0);
 	object->throttled = jiffies;
 }

@@ -147,8 +147,8 @@ static bool defpager_out_busy_at(struct defpager_range *range, pgoff_t index)
 	       index;
 }
 
-/* Wait until the worker has been at all of the range. */
-static int defpager_out_wait(struct defpager_range *range)
+/* Wait until nothing in the range is marked, nor being written. */
+static int defpager_out_marks(struct defpager_range *range)
 {
 	pgoff_t index = range->first;
 
@@ -160,6 +160,24 @@ static int defpager_out_wait(struct defpager_range *range)
 		if (defpager_wait_for(!defpager_out_busy_at(range, index)) < 0)
 			return -EINTR;
 	}
+}
+
+/*
+ * Wait until the worker has been at all of the range.  A pass takes the marks
+ * away some time before it begins to write, so that one which goes on when there
+ * are no marks may have some of ours.  A later one has not.
+ */
+static int defpager_out_wait(struct defpager_range *range)
+{
+	struct defpager_object *object = range->object;
+	int ret = defpager_out_marks(range);
+	unsigned int passes = READ_ONCE(object->pageout_passes);
+
+	while (!ret && READ_ONCE(object->pageout_passing) &&
+	       READ_ONCE(object->pageout_passes) == passes)
+		ret = min_t(int, 0, defpager_wait_for(
+			READ_ONCE(object->pageout_passes) != passes));
+	return ret ? -EINTR : defpager_out_marks(range);
 }
 
 /*
@@ -186,14 +204,14 @@ static void defpager_out_unmap(struct defpager_range *range)
 		unmap_mapping_pages(range->mapping, index, end - index, false);
 }
 
-/* Drop what is clean; that has been mapped again meanwhile does not matter. */
+/* Drop what is clean and not mapped again.  This never waits for a device. */
 static void defpager_out_drop(struct defpager_range *range)
 {
 	pgoff_t index = range->first, end;
 
 	for (; defpager_range_run(range, &index, &end, defpager_out_clean,
 				  defpager_out_not_clean); index = end)
-		invalidate_inode_pages2_range(range->mapping, index, end - 1);
+		invalidate_mapping_pages(range->mapping, index, end - 1);
 }
 
 /* What waits on some CPU for being put on the LRU, or moved, is not written. */

@@ -80,32 +80,77 @@ static struct defpager_info pager_info(void)
 	return info;
 }
 
-/* The whole device becomes a segment of the default store. */
-static void pager_setup(const char *device)
+/* The whole device becomes a segment of the store. */
+static void pager_add(int store, const char *device)
 {
-	struct defpager_backing_store_open open_arg = {
-		.size = sizeof(open_arg),
-		.name = DEFPAGER_DEFAULT_STORE,
-	};
 	struct defpager_segment_add add = {
 		.size = sizeof(add),
 		.record_size = PAGE_SIZE,
 	};
 	uint64_t bytes;
 
-	pager = open("/dev/defpager", O_RDWR | O_CLOEXEC);
-	if (pager < 0)
-		err(1, "/dev/defpager");
 	add.device = open(device, O_RDWR | O_CLOEXEC);
 	if (add.device < 0 || ioctl(add.device, BLKGETSIZE64, &bytes))
 		err(1, "%s", device);
 	add.count = bytes / add.record_size;
-	pager_ioctl(pager, DEFPAGER_IOC_BACKING_STORE_OPEN, &open_arg,
-		    "DEFPAGER_IOC_BACKING_STORE_OPEN");
-	pager_ioctl(open_arg.fd, DEFPAGER_IOC_SEGMENT_ADD, &add,
+	pager_ioctl(store, DEFPAGER_IOC_SEGMENT_ADD, &add,
 		    "DEFPAGER_IOC_SEGMENT_ADD");
 	close(add.device);
+}
+
+static void pager_open(void)
+{
+	pager = open("/dev/defpager", O_RDWR | O_CLOEXEC);
+	if (pager < 0)
+		err(1, "/dev/defpager");
+}
+
+/* Objects of the pager, and its default store. */
+static void pager_setup(const char *device)
+{
+	struct defpager_backing_store_open open_arg = {
+		.size = sizeof(open_arg),
+		.name = DEFPAGER_DEFAULT_STORE,
+	};
+
+	pager_open();
+	pager_ioctl(pager, DEFPAGER_IOC_BACKING_STORE_OPEN, &open_arg,
+		    "DEFPAGER_IOC_BACKING_STORE_OPEN");
+	pager_add(open_arg.fd, device);
 	close(open_arg.fd);
+}
+
+/* Objects confined to a store that protects what it holds. */
+static int store = -1;
+
+static void store_setup(const char *device, uint32_t flags)
+{
+	struct defpager_backing_store_create create = {
+		.size = sizeof(create),
+		.flags = flags,
+		.name = "bench",
+	};
+
+	pager_open();
+	pager_ioctl(pager, DEFPAGER_IOC_BACKING_STORE_CREATE, &create,
+		    "DEFPAGER_IOC_BACKING_STORE_CREATE");
+	store = create.fd;
+	pager_add(store, device);
+}
+
+static void confined_setup(const char *device)
+{
+	store_setup(device, 0);
+}
+
+static void checksum_setup(const char *device)
+{
+	store_setup(device, DEFPAGER_STORE_CHECKSUM);
+}
+
+static void encrypt_setup(const char *device)
+{
+	store_setup(device, DEFPAGER_STORE_ENCRYPT);
 }
 
 static int pager_create_object(size_t size)
@@ -113,7 +158,7 @@ static int pager_create_object(size_t size)
 	struct defpager_object_create create = {
 		.size = sizeof(create),
 		.object_size = size,
-		.backing_store = -1,
+		.backing_store = store,
 		.name = "bench",
 	};
 
@@ -148,6 +193,14 @@ static void pager_count(struct counters *counters)
 	counters->said_out = info.pages_out;
 }
 
+#define PAGER_BACKEND(its_name, its_setup) {				\
+	.name = (its_name),						\
+	.setup = (its_setup),						\
+	.create = pager_create_object,					\
+	.wait_gone = pager_wait_gone,					\
+	.count = pager_count,						\
+}
+
 static const struct backend backends[] = {
 	{
 		.name = "memfd",
@@ -155,13 +208,11 @@ static const struct backend backends[] = {
 		.create = memfd_create_object,
 		.wait_gone = memfd_wait_gone,
 		.count = memfd_count,
-	}, {
-		.name = "defpager",
-		.setup = pager_setup,
-		.create = pager_create_object,
-		.wait_gone = pager_wait_gone,
-		.count = pager_count,
 	},
+	PAGER_BACKEND("defpager", pager_setup),
+	PAGER_BACKEND("confined", confined_setup),
+	PAGER_BACKEND("checksum", checksum_setup),
+	PAGER_BACKEND("encrypt", encrypt_setup),
 };
 
 const struct backend *backend_find(const char *name)
@@ -170,7 +221,7 @@ const struct backend *backend_find(const char *name)
 		if (strcmp(backends[i].name, name) == 0)
 			return &backends[i];
 	}
-	errx(2, "%s: neither memfd nor defpager", name);
+	errx(2, "%s: no such backend", name);
 }
 
 /* Documentation/block/stat.rst; its sectors are of 512 bytes. */

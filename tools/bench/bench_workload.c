@@ -447,7 +447,7 @@ static void set_up(void)
 static void usage(void)
 {
 	fputs("usage: bench_workload [--device PATH] [--profile PHASE] "
-	      "[--last PHASE] memfd|defpager\n", stderr);
+	      "[--last PHASE] BACKEND\n", stderr);
 	exit(2);
 }
 

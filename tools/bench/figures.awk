@@ -4,9 +4,9 @@
 # times side by side, and how much I/O there was.
 #
 # Variables: kernel, wanted (rows), tolerance (per cent), run_count, json (a
-# file to append to, or empty).
-# The exit status is 0, or 1 if defpager is worse in a row, or 3 if a page had
-# the wrong contents.
+# file to append to, or empty), left and right (the backends), left_title.
+# The exit status is 0, or 1 if the right one is worse in a row, or 3 if a page
+# had the wrong contents.
 
 function split_fields(   i, at) {
 	split("", field)
@@ -43,21 +43,21 @@ function verdict_on(row, ratio,   factor) {
 	factor = 1 + tolerance / 100
 	if (ratio <= factor)
 		return ""
-	if (min[row, "defpager"] <= factor * max[row, "memfd"])
+	if (min[row, right] <= factor * max[row, left])
 		return "  unclear"
 	worse = worse " " row
 	return "  worse"
 }
 
 function times_row(row,   ratio) {
-	printf "%-16s %12s %12s", row, time(row, "memfd"), time(row, "defpager")
-	if (known(row, "memfd") && known(row, "defpager")) {
-		ratio = per_visit(row, "defpager", "ns") / \
-			per_visit(row, "memfd", "ns")
+	printf "%-16s %12s %12s", row, time(row, left), time(row, right)
+	if (known(row, left) && known(row, right)) {
+		ratio = per_visit(row, right, "ns") / \
+			per_visit(row, left, "ns")
 		printf " %8.2f", ratio
 		if (run_count > 1)
-			printf " %9.1f %9.1f", spread(row, "memfd"),
-				spread(row, "defpager")
+			printf " %9.1f %9.1f", spread(row, left),
+				spread(row, right)
 		printf "%s", verdict_on(row, ratio)
 	}
 	print ""
@@ -65,7 +65,7 @@ function times_row(row,   ratio) {
 
 function print_times(   i) {
 	printf "Linux %s: ns per page or visit\n\n", kernel
-	printf "%-16s %12s %12s %8s", "", "memfd + swap", "defpager", "ratio"
+	printf "%-16s %12s %12s %8s", "", left_title, right, "ratio"
 	if (run_count > 1)
 		printf " %9s %9s", "spread, %", "spread, %"
 	print ""
@@ -87,13 +87,13 @@ function counts_of(row, backend) {
 function print_counts(   i, titles) {
 	titles = sprintf("%7s %7s %7s %7s", "reads", "pages", "writes", "pages")
 	printf "I/O per page or visit:\n\n"
-	printf "%-16s %-31s   %s\n", "", "  memfd + swap", "  defpager"
+	printf "%-16s %-31s   %s\n", "", "  " left_title, "  " right
 	printf "%-16s %s   %s\n", "", titles, titles
 	for (i = 1; i <= nr_wanted; i++) {
 		if (rows[i] !~ /^resident/)
 			printf "%-16s %s   %s\n", rows[i],
-				counts_of(rows[i], "memfd"),
-				counts_of(rows[i], "defpager")
+				counts_of(rows[i], left),
+				counts_of(rows[i], right)
 	}
 	print ""
 }
@@ -114,11 +114,11 @@ function hits(backend) {
 }
 
 function print_summary() {
-	printf "%-32s %12s %12s\n", "", "memfd + swap", "defpager"
+	printf "%-32s %12s %12s\n", "", left_title, right
 	printf "%-32s %12s %12s\n", "bytes written per byte dirtied",
-		written_per_dirtied("memfd"), written_per_dirtied("defpager")
-	printf "%-32s %12s %12s\n\n", "hits, skewed", hits("memfd"),
-		hits("defpager")
+		written_per_dirtied(left), written_per_dirtied(right)
+	printf "%-32s %12s %12s\n\n", "hits, skewed", hits(left),
+		hits(right)
 }
 
 # Requests in flight at the end of a phase may be counted on one side only.
@@ -136,7 +136,7 @@ function print_verdict() {
 	if (mismatches)
 		printf "FAILED: %d pages had the wrong contents\n", mismatches
 	if (worse)
-		printf "WORSE than memfd + swap on %s:%s\n", kernel, worse
+		printf "WORSE than %s on %s:%s\n", left_title, kernel, worse
 	if (mismatches || worse)
 		print ""
 }
@@ -188,10 +188,10 @@ END {
 		print_counts()
 		print_summary()
 	}
-	check_own_count("memfd", "in")
-	check_own_count("memfd", "out")
-	check_own_count("defpager", "in")
-	check_own_count("defpager", "out")
+	check_own_count(left, "in")
+	check_own_count(left, "out")
+	check_own_count(right, "in")
+	check_own_count(right, "out")
 	print_verdict()
 	exit mismatches ? 3 : worse ? 1 : 0
 }

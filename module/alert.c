@@ -98,6 +98,13 @@ void defpager_alert_look_later(void)
 		schedule_delayed_work(&defpager_alert_work, 1);
 }
 
+/* A mark in part of a page is one at its end: space comes in whole ones. */
+static u64 defpager_alert_mark(u64 bytes)
+{
+	/* DIV_ROUND_UP_ULL() would make none of the largest. */
+	return (bytes >> PAGE_SHIFT) + !!(bytes & ~PAGE_MASK);
+}
+
 /**
  * defpager_alert() - arm the alert of a descriptor, and take what has fired
  * @port: the descriptor
@@ -110,9 +117,8 @@ void defpager_alert(struct defpager_store_port *port,
 	defpager_alert_disarm(port);
 	arg->fired = port->fired;
 	port->fired = 0;
-	/* Marks in part of a page: free space comes in whole ones. */
-	port->low = DIV_ROUND_UP_ULL(arg->low_bytes, PAGE_SIZE);
-	port->high = DIV_ROUND_UP_ULL(arg->high_bytes, PAGE_SIZE);
+	port->low = defpager_alert_mark(arg->low_bytes);
+	port->high = defpager_alert_mark(arg->high_bytes);
 	port->armed = arg->flags;
 	arg->free_bytes = defpager_alert_free(port->store) << PAGE_SHIFT;
 	if (port->armed) {

@@ -19,16 +19,6 @@ static LIST_HEAD(defpager_alerts);
 /* How many there are. */
 atomic_t defpager_alerts_armed = ATOMIC_INIT(0);
 
-static u64 defpager_alert_free(struct defpager_store *store)
-{
-	u64 free;
-
-	rcu_read_lock();
-	free = defpager_space_free(store);
-	rcu_read_unlock();
-	return free;
-}
-
 /* Without a daemon for them uevents go nowhere, and that is all right. */
 static void defpager_alert_broadcast(struct defpager_store *store,
 				     const char *what, u64 free)
@@ -63,7 +53,7 @@ static void defpager_alert_disarm(struct defpager_store_port *port)
 
 static void defpager_alert_look(struct defpager_store_port *port)
 {
-	u64 free = defpager_alert_free(port->store);
+	u64 free = defpager_space_free_settled(port->store);
 
 	lockdep_assert_held(&defpager_alerts_lock);
 	if (free < port->low) {
@@ -120,7 +110,7 @@ void defpager_alert(struct defpager_store_port *port,
 	port->low = defpager_alert_mark(arg->low_bytes);
 	port->high = defpager_alert_mark(arg->high_bytes);
 	port->armed = arg->flags;
-	arg->free_bytes = defpager_alert_free(port->store) << PAGE_SHIFT;
+	arg->free_bytes = defpager_space_free_settled(port->store) << PAGE_SHIFT;
 	if (port->armed) {
 		list_add_tail(&port->alert, &defpager_alerts);
 		/* The count before the look: later changes are not missed. */

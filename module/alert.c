@@ -19,16 +19,6 @@ static LIST_HEAD(defpager_alerts);
 /* How many there are. */
 atomic_t defpager_alerts_armed = ATOMIC_INIT(0);
 
-static u64 defpager_alert_free(struct defpager_store *store)
-{
-	u64 free;
-
-	rcu_read_lock();
-	free = defpager_space_free(store);
-	rcu_read_unlock();
-	return free;
-}
-
 /* Without a daemon for them uevents go nowhere, and that is all right. */
 static void defpager_alert_broadcast(struct defpager_store *store,
 				     const char *what, u64 free)
@@ -63,7 +53,7 @@ static void defpager_alert_disarm(struct defpager_store_port *port)
 
 static void defpager_alert_look(struct defpager_store_port *port)
 {
-	u64 free = defpager_alert_free(port->store);
+	u64 free = defpager_space_free_settled(port->store);
 
 	lockdep_assert_held(&defpager_alerts_lock);
 	if (free < port->low) {
@@ -98,6 +88,13 @@ void defpager_alert_look_later(void)
 		schedule_delayed_work(&defpager_alert_work, 1);
 }
 
+/* A mark in part of a page is one at its end: space comes in whole ones. */
+static u64 defpager_alert_mark(u64 bytes)
+{
+	/* DIV_ROUND_UP_ULL() would make none of the largest. */
+	return (bytes >> PAGE_SHIFT) + !!(bytes & ~PAGE_MASK);
+}
+
 /**
  * defpager_alert() - arm the alert of a descriptor, and take what has fired
  * @port: the descriptor
@@ -110,11 +107,10 @@ void defpager_alert(struct defpager_store_port *port,
 	defpager_alert_disarm(port);
 	arg->fired = port->fired;
 	port->fired = 0;
-	/* Marks in part of a page: free space comes in whole ones. */
-	port->low = DIV_ROUND_UP_ULL(arg->low_bytes, PAGE_SIZE);
-	port->high = DIV_ROUND_UP_ULL(arg->high_bytes, PAGE_SIZE);
+	port->low = defpager_alert_mark(arg->low_bytes);
+	port->high = defpager_alert_mark(arg->high_bytes);
 	port->armed = arg->flags;
-	arg->free_bytes = defpager_alert_free(port->store) << PAGE_SHIFT;
+	arg->free_bytes = defpager_space_free_settled(port->store) << PAGE_SHIFT;
 	if (port->armed) {
 		list_add_tail(&port->alert, &defpager_alerts);
 		/* The count before the look: later changes are not missed. */

@@ -22,6 +22,8 @@
  *	        i_pages lock		marks
  *	        slots->lock		bitmaps
  *	defpager_objects_lock		list of objects; alone
+ *	defpager_alerts_lock		armed alerts; before
+ *					defpager_populate_lock
  *	defpager_segments_lock		adding and removing segments; before
  *					borrow_lock
  *	defpager_stores_lock		list of stores
@@ -555,6 +557,7 @@ int defpager_space_add(struct defpager_segment *segment);
 bool defpager_space_close(struct defpager_segment *segment, u32 why,
 			  bool close);
 int defpager_space_withdraw(struct defpager_segment *segment, bool gone);
+u64 defpager_space_free_settled(struct defpager_store *store);
 void defpager_space_restore(struct defpager_segment *segment);
 
 /* In space.c */

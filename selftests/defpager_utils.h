@@ -279,26 +279,22 @@ static inline int loop_control(void)
 }
 
 /*
- * A loop device over a sparse file in memory. It lives as long as it is open or
- * has a segment, and the module keeps the segment's device open.
+ * A loop device over a file. It lives as long as it is open or has a segment, and
+ * the module keeps the segment's device open.
  */
-static inline int loop_create(uint64_t bytes, uint32_t block_size,
-			      uint32_t lo_flags)
+static inline int loop_over(int file, uint32_t block_size, uint32_t lo_flags)
 {
 	struct loop_config config = {
+		.fd = file,
 		.block_size = block_size,
 		.info.lo_flags = lo_flags | LO_FLAGS_AUTOCLEAR,
 	};
 	char path[32];
-	int control, file, number, fd;
+	int control, number, fd;
 
 	control = loop_control();
 	if (control < 0)
 		return control;
-	file = memfd_create("loop", MFD_CLOEXEC);
-	if (file < 0 || ftruncate(file, bytes))
-		return -errno;
-	config.fd = file;
 	do {
 		number = ioctl(control, LOOP_CTL_GET_FREE);
 		if (number < 0)
@@ -314,8 +310,20 @@ static inline int loop_create(uint64_t bytes, uint32_t block_size,
 			return -errno;
 		close(fd);
 	} while (1);
-	close(file);
 	close(control);
+	return fd;
+}
+
+/* The same over a sparse file in memory, which goes with it. */
+static inline int loop_create(uint64_t bytes, uint32_t block_size,
+			      uint32_t lo_flags)
+{
+	int file = memfd_create("loop", MFD_CLOEXEC), fd;
+
+	if (file < 0 || ftruncate(file, bytes))
+		return -errno;
+	fd = loop_over(file, block_size, lo_flags);
+	close(file);
 	return fd;
 }
 

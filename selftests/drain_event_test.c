@@ -5,10 +5,7 @@
  *
  * Needs a disk, and null_blk for one that is slow or fails.
  */
-#include <linux/netlink.h>
-#include <poll.h>
-#include <sys/socket.h>
-
+#include "event_utils.h"
 #include "store_utils.h"
 
 #include "kselftest_harness.h"
@@ -24,72 +21,25 @@ struct event {
 	long long segment;		/* or -1 */
 };
 
-static int listen_to_events(void)
-{
-	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = 1 };
-	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC,
-			NETLINK_KOBJECT_UEVENT);
-
-	must(fd >= 0);
-	must(!bind(fd, (struct sockaddr *)&address, sizeof(address)));
-	return fd;
-}
-
-/* The value of a line of a message, or NULL. */
-static const char *value_of(const char *message, size_t length, const char *key)
-{
-	const char *line;
-	size_t len = strlen(key);
-
-	for (line = message; line < message + length; line += strlen(line) + 1)
-		if (!strncmp(line, key, len) && line[len] == '=')
-			return line + len + 1;
-	return NULL;
-}
-
-static long long number_of(const char *message, size_t length, const char *key)
-{
-	const char *value = value_of(message, length, key);
-
-	return value ? atoll(value) : -1;
-}
-
-/* Whether a message is of a drain. */
-static bool parse(const char *message, size_t length, struct event *event)
-{
-	const char *what = value_of(message, length, "DEFPAGER_DRAIN");
-	const char *store = value_of(message, length, "DEFPAGER_STORE");
-
-	if (!what)
-		return false;
-	must(store);
-	must(!strcmp(message, "change@/devices/virtual/misc/defpager"));
-	snprintf(event->what, sizeof(event->what), "%s", what);
-	snprintf(event->store, sizeof(event->store), "%s", store);
-	event->moved = number_of(message, length, "DEFPAGER_MOVED_BYTES");
-	event->segment = number_of(message, length, "DEFPAGER_SEGMENT");
-	return true;
-}
-
-/* Waits for it, a minute at most: what then comes is called "nothing". */
+/* Waits for one of a drain, a minute at most: what then comes is "nothing". */
 static struct event next_event(int events)
 {
-	struct pollfd poll_fd = { .fd = events, .events = POLLIN };
-	struct event event;
-	char message[8192];
-	ssize_t length;
+	struct event event = { .what = "nothing" };
+	struct event_message message;
+	const char *store;
 
-	while (poll(&poll_fd, 1, 60000) == 1) {
-		length = recv(events, message, sizeof(message) - 1, 0);
-		must(length > 0);
-		message[length] = '\0';
-		if (parse(message, length, &event)) {
-			fprintf(stderr, "# %s %s %lld %lld\n", event.what,
-				event.store, event.segment, event.moved);
-			return event;
-		}
-	}
-	return (struct event){ .what = "nothing" };
+	if (!event_receive(events, "DEFPAGER_DRAIN", &message))
+		return event;
+	store = event_value(&message, "DEFPAGER_STORE");
+	must(store);
+	snprintf(event.what, sizeof(event.what), "%s",
+		 event_value(&message, "DEFPAGER_DRAIN"));
+	snprintf(event.store, sizeof(event.store), "%s", store);
+	event.moved = event_number(&message, "DEFPAGER_MOVED_BYTES");
+	event.segment = event_number(&message, "DEFPAGER_SEGMENT");
+	fprintf(stderr, "# %s %s %lld %lld\n", event.what, event.store,
+		event.segment, event.moved);
+	return event;
 }
 
 /* The first one that is not about progress. */

@@ -337,6 +337,7 @@ static inline bool accounts_agree(struct stores *stores)
 		sum.reserved_bytes += row.reserved_bytes;
 		sum.used_bytes += row.used_bytes;
 		sum.bad_bytes += row.bad_bytes;
+		sum.failing_bytes += row.failing_bytes;
 	}
 	well &= agree("stores", info.nr_stores, sum.nr_stores);
 	well &= agree("segments of stores", info.nr_segments, sum.nr_segments);
@@ -346,6 +347,11 @@ static inline bool accounts_agree(struct stores *stores)
 		      sum.reserved_bytes);
 	well &= agree("used of stores", info.used_bytes, sum.used_bytes);
 	well &= agree("bad of stores", info.bad_bytes, sum.bad_bytes);
+	well &= agree("failing of stores", info.failing_bytes,
+		      sum.failing_bytes);
+	well &= agree("the pager's total", info.total_bytes,
+		      info.free_bytes + info.reserved_bytes + info.bad_bytes +
+			      info.failing_bytes);
 	objects = objects_sum(stores, NULL);
 	well &= agree("objects", info.nr_objects, objects.confined);
 	well &= agree("space of objects", info.reserved_bytes,

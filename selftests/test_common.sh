@@ -13,6 +13,9 @@
 #   run_object SIZE OPTION...    an object, full of random bytes, until end_object;
 #                                the options are those of "defpager run", and
 #                                "object" is a path to it
+#   need_memory_groups           ends the test where there are none
+#   with_little_memory COMMAND...  so that most of an object which it touches is out;
+#                                it has "memory_max"
 #   field LISTING FILTER NAME    of "defpager LISTING", the first row that jq's
 #                                FILTER is true for: the field of this name
 
@@ -101,6 +104,24 @@ run_object() {
 end_object() {
 	kill "$job"
 	wait "$job" || :
+}
+
+need_memory_groups() {
+	grep -qw memory /sys/fs/cgroup/cgroup.subtree_control && return
+	echo "SKIP: there are no control groups for memory"
+	exit 4
+}
+
+memory_max=8M
+
+with_little_memory() {
+	local group=/sys/fs/cgroup/test
+
+	[[ -d $group ]] || mkdir "$group"
+	echo "$memory_max" >"$group/memory.max"
+	echo "$BASHPID" >"$group/cgroup.procs"
+	"$@"
+	echo "$BASHPID" >/sys/fs/cgroup/cgroup.procs
 }
 
 field() {

@@ -5,21 +5,7 @@
 
 . ./test_common.sh
 
-# With little memory, so that most of an object which it touches is out.
-with_little_memory() {
-	local group=/sys/fs/cgroup/test
-
-	[[ -d $group ]] || mkdir "$group"
-	echo 8M >"$group/memory.max"
-	echo "$BASHPID" >"$group/cgroup.procs"
-	"$@"
-	echo "$BASHPID" >/sys/fs/cgroup/cgroup.procs
-}
-
-if ! grep -qw memory /sys/fs/cgroup/cgroup.subtree_control; then
-	echo "SKIP: there are no control groups for memory"
-	exit 4
-fi
+need_memory_groups
 
 # --- watch ---------------------------------------------------------------------
 

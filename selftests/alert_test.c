@@ -3,7 +3,7 @@
  * Space alerts: when they fire, when they do not, and how they tell.
  *
  * That an alert has not fired is known when another one has, which was armed
- * later and is looked at in its turn: see free_space_is_seen().
+ * later and is looked at in its turn: see set_free().
  *
  * Needs a disk, /dev/vda, which is overwritten. What fields of the request are
  * refused is in store_field_test.c, segments that fail are in write_error_test.c.
@@ -114,8 +114,8 @@ static void set_pages(FIXTURE_DATA(alert) *self, uint64_t pages)
 }
 
 /*
- * Has the free space of a store become so many pages, and have all alerts which
- * were armed before been looked at since? @falling: it has come from above.
+ * Arms an alert that fires when so many pages are free, coming from above if
+ * @falling: those that were armed before it have been looked at by then.
  */
 static void probe_arm(int probe, uint64_t free, bool falling)
 {
@@ -256,7 +256,7 @@ TEST_F_TIMEOUT(alert, between_the_marks_nothing_fires, TIMEOUT)
 	alert_arm(self->store, LOW | HIGH, LOW_MARK, HIGH_MARK);
 	set_free(self, LOW_MARK - 1);
 	EXPECT_TRUE(alert_fires(self->store));
-	/* What has fired is taken, and both armed anew: it is still low. */
+	/* What has fired is taken, and one armed anew: it is still low. */
 	alert_arm(self->store, HIGH, LOW_MARK, HIGH_MARK);
 	EXPECT_TRUE(alert_is_quiet(self->store));
 

@@ -41,7 +41,19 @@ wait_until [ -b /dev/drained ]
 
 expect 0 defpager store-create --exclusive drained
 expect 0 defpager segment-add --store drained /dev/drained
+# Memory for all of it, and no need to wait for such a device when there is none
+# left; but what is not used at the moment is asked for again and again.
+memory_max=64M
 with_little_memory run_object "$size" --store drained --name verified
+reclaim_until_told() {
+	while [[ ! -e $scratch/stop ]]; do
+		# It says if that was not as much as that.
+		echo 8M >/sys/fs/cgroup/test/memory.reclaim 2>/dev/null || :
+		sleep 0.1
+	done
+}
+reclaim_until_told &
+jobs_to_end+=("$!")
 used() {
 	field segments '.device == "/dev/drained"' used_bytes
 }
@@ -77,7 +89,6 @@ is_at_work() {
 }
 
 before=$(pages_in)
-memory_max=24M
 with_little_memory verify_until_told >"$scratch/rounds" 2>&1 &
 verifier=$!
 jobs_to_end+=("$verifier")

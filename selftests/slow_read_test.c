@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A device that takes its time to read: others do not wait for it.
+ *
+ * Needs two disks, /dev/vda and /dev/vdb, which are overwritten, and the device
+ * mapper, behind which reads of the second one take longer than any test. What is
+ * waiting ends at once when that is over.
+ */
+#include <pthread.h>
+
+#include "faulty_utils.h"
+
+#include "kselftest_harness.h"
+
+#define TIMEOUT 180
+
+#define NR_READERS 4
+#define OBJECT_PAGES 96
+#define STORED_PAGES 64
+/* Far enough from each other that none is read for another's sake. */
+#define READER_PAGE(nr) ((nr) * STORED_PAGES / NR_READERS)
+
+struct reader {
+	pthread_t thread;
+	const struct memory *memory;
+	uint64_t page;
+	bool well;
+	volatile bool done;
+};
+
+FIXTURE(slow_read)
+{
+	struct stores stores;
+	int store;		/* on the slow device */
+	struct faulty slow;
+	uint64_t segment;
+	struct memory memory;	/* the first pages of which are out */
+	struct reader readers[NR_READERS];
+	bool reading;
+};
+
+/* How long reads take, in milliseconds; writes are as fast as the disk. */
+static void slow_set(const struct faulty *slow, int delay)
+{
+	FILE *table = faulty_table(slow, "load");
+
+	fprintf(table, "0 %ju delay " FAULTY_DISK " %ju %d " FAULTY_DISK " %ju 0\n",
+		slow->sectors, slow->first, delay, slow->first);
+	must(pclose(table) == 0);
+	/* What is waiting is sent on its way by the first of these. */
+	must(shell("dmsetup suspend %s && dmsetup resume %s", slow->name,
+		   slow->name));
+}
+
+FIXTURE_SETUP(slow_read)
+{
+	const char *missing = faulty_missing();
+	struct memory *memory = &self->memory;
+
+	if (missing)
+		SKIP(_exit(KSFT_SKIPPED), "%s", missing);
+	shell("modprobe -q dm-delay");
+	if (!shell("dmsetup targets | grep -q ^delay"))
+		SKIP(_exit(KSFT_SKIPPED), "the kernel has no dm-delay");
+	self->stores = stores_open();
+	ASSERT_EQ(0, stores_clear(&self->stores));
+	self->store = store_new(&self->stores, "slow", 0, 0,
+				DEFPAGER_STORE_EXCLUSIVE);
+	self->slow = faulty_new("slow", 0, MIB(8));
+	slow_set(&self->slow, 0);
+	self->segment = segment_on(self->store, &self->slow);
+	*memory = memory_create_in(self->stores.pager, self->store,
+				   PAGES(OBJECT_PAGES));
+	ASSERT_EQ(0, madvise(memory->map, memory->size, MADV_RANDOM));
+	fill(memory, 0, STORED_PAGES, 1);
+	ASSERT_TRUE(evict(memory));
+	ASSERT_EQ(STORED_PAGES, stored_pages(memory));
+}
+
+static void *read_page(void *arg)
+{
+	struct reader *reader = arg;
+
+	reader->well = verify(reader->memory, reader->page, 1, 1);
+	reader->done = true;
+	return NULL;
+}
+
+/* From here each of them waits for a page. */
+static bool readers_start(FIXTURE_DATA(slow_read) *self)
+{
+	struct reader *reader;
+	int i;
+
+	slow_set(&self->slow, 10 * TIMEOUT * 1000);
+	self->reading = true;
+	for (i = 0; i < NR_READERS; i++) {
+		reader = &self->readers[i];
+		*reader = (struct reader) {
+			.memory = &self->memory,
+			.page = READER_PAGE(i),
+		};
+		must(!pthread_create(&reader->thread, NULL, read_page, reader));
+	}
+	return wait_until(segment_state(self->store, self->segment)
+				  .in_flight_bytes == PAGES(NR_READERS));
+}
+
+static bool readers_wait(FIXTURE_DATA(slow_read) *self)
+{
+	int i;
+
+	for (i = 0; i < NR_READERS; i++)
+		if (self->readers[i].done)
+			return false;
+	return true;
+}
+
+static bool readers_end(FIXTURE_DATA(slow_read) *self)
+{
+	bool well = true;
+	int i;
+
+	slow_set(&self->slow, 0);
+	self->reading = false;
+	for (i = 0; i < NR_READERS; i++) {
+		must(!pthread_join(self->readers[i].thread, NULL));
+		well &= self->readers[i].well;
+	}
+	return well;
+}
+
+FIXTURE_TEARDOWN(slow_read)
+{
+	if (self->reading)
+		readers_end(self);
+	memory_destroy(&self->memory);
+	EXPECT_EQ(0, stores_clear(&self->stores));
+	faulty_remove(&self->slow);
+	close(self->store);
+	stores_close(&self->stores);
+}
+
+/* All of them are on their way at once, in one object and on one device. */
+TEST_F_TIMEOUT(slow_read, pages_are_read_in_parallel, TIMEOUT)
+{
+	EXPECT_TRUE(readers_start(self));
+	EXPECT_TRUE(readers_wait(self));
+	EXPECT_TRUE(readers_end(self));
+}
+
+/* Of the same object, and to the same device. */
+TEST_F_TIMEOUT(slow_read, page_out_goes_on, TIMEOUT)
+{
+	struct memory *memory = &self->memory;
+
+	ASSERT_TRUE(readers_start(self));
+	fill(memory, STORED_PAGES, OBJECT_PAGES - STORED_PAGES, 2);
+	EXPECT_TRUE(wait_until(stored_pages(memory) == OBJECT_PAGES ||
+			       (ask_to_evict(memory), false)));
+	EXPECT_TRUE(readers_wait(self));
+	EXPECT_TRUE(readers_end(self));
+	ASSERT_TRUE(evict(memory));
+	EXPECT_TRUE(verify(memory, 0, STORED_PAGES, 1));
+	EXPECT_TRUE(verify(memory, STORED_PAGES, OBJECT_PAGES - STORED_PAGES,
+			   2));
+}
+
+TEST_F_TIMEOUT(slow_read, other_stores_go_on, TIMEOUT)
+{
+	int store = store_with_space(&self->stores, "fast", 0,
+				     DEFPAGER_STORE_EXCLUSIVE, MIB(4));
+	struct memory other = memory_create_in(self->stores.pager, store,
+					       PAGES(OBJECT_PAGES));
+
+	ASSERT_TRUE(readers_start(self));
+	fill_all(&other, 1);
+	EXPECT_TRUE(evict(&other));
+	EXPECT_TRUE(verify_all(&other, 1));
+	memory_destroy(&other);
+	EXPECT_EQ(0, store_delete(store, -1));
+	EXPECT_TRUE(readers_wait(self));
+	EXPECT_TRUE(readers_end(self));
+	close(store);
+}
+
+TEST_HARNESS_MAIN

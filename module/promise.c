@@ -634,7 +634,8 @@ void defpager_space_restore(struct defpager_segment *segment)
 
 /**
  * defpager_space_free_settled() - what defpager_space_free() says, but not while
- *	slots are being given bitmaps, or a removal that may be refused is tried
+ *	slots are being given bitmaps or discarded, or a removal that may be
+ *	refused is tried
  * @store: the store asked for
  *
  * For who is told once, and of nothing that is over the next moment.
@@ -645,10 +646,12 @@ u64 defpager_space_free_settled(struct defpager_store *store)
 {
 	u64 free;
 
+	down_write(defpager_borrow_lock(store));
 	mutex_lock(&defpager_populate_lock);
 	rcu_read_lock();
 	free = defpager_space_free(store);
 	rcu_read_unlock();
 	mutex_unlock(&defpager_populate_lock);
+	up_write(defpager_borrow_lock(store));
 	return free;
 }

@@ -80,7 +80,6 @@ bool defpager_look_gone(struct defpager_segment *segment)
 	if (likely(!test_bit(GD_DEAD, &segment->bdev->bd_disk->state)))
 		return false;
 	WRITE_ONCE(failures->gone, true);
-	/* Each time: a probe that has just succeeded may open it once more. */
 	defpager_fail(segment);
 	return true;
 }
@@ -197,6 +196,8 @@ static void defpager_recover(struct defpager_segment *segment)
 	/* It was not the pages' fault, either, that they could not be read. */
 	defpager_unreadable_forget(segment);
 	defpager_space_close(segment, DEFPAGER_CLOSED_FAILING, false);
+	/* It may have gone since it was written to. */
+	defpager_look_gone(segment);
 }
 
 static void defpager_probe_work(struct work_struct *work)

@@ -22,8 +22,7 @@
  *	        i_pages lock		marks
  *	        slots->lock		bitmaps
  *	defpager_objects_lock		list of objects; alone
- *	defpager_alerts_lock		armed alerts; before
- *					defpager_populate_lock
+ *	defpager_alerts_lock		armed alerts; before borrow_lock
  *	defpager_segments_lock		adding and removing segments; before
  *					borrow_lock
  *	defpager_stores_lock		list of stores
@@ -300,6 +299,7 @@ struct defpager_object {
 	unsigned int pageout_retries;	/* passes without a success; @pageout */
 	unsigned int pageout_passes;	/* passes ended; written by @pageout */
 	bool pageout_passing;		/* a pass goes on; likewise */
+	bool pageout_left;		/* the last one has left some; likewise */
 	atomic_t wanted;		/* folios marked wanted, about */
 	unsigned long throttled;	/* jiffies when a reclaimer had waited */
 	char name[DEFPAGER_NAME_SIZE];

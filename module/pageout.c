@@ -449,7 +449,7 @@ static void defpager_pageout_pass(struct defpager_pageout *pageout)
 	unsigned int i, nr;
 	pgoff_t index = 0;
 
-	/* Before any mark goes: pairs with the look after defpager_out_marks(). */
+	/* Before any mark goes, whose lock pairs with defpager_out_marks(). */
 	WRITE_ONCE(pageout->object->pageout_passing, true);
 	blk_start_plug(&plug);
 	do {
@@ -467,14 +467,18 @@ static void defpager_pageout_pass(struct defpager_pageout *pageout)
 	blk_finish_plug(&plug);
 }
 
-/* Tell those who wait for the worker to have had its turn. */
-static void defpager_pageout_pass_end(struct defpager_object *object)
+/*
+ * Tell those who wait for the worker to have had its turn; @left: that some of
+ * the folios are wanted again.
+ */
+static void defpager_pageout_pass_end(struct defpager_object *object, bool left)
 {
 	/* Marks that went with truncated folios were counted, too. */
 	if (!mapping_tagged(object->inode.i_mapping, PAGECACHE_TAG_TOWRITE))
 		atomic_set(&object->wanted, 0);
-	WRITE_ONCE(object->pageout_passes, object->pageout_passes + 1);
-	WRITE_ONCE(object->pageout_passing, false);
+	WRITE_ONCE(object->pageout_left, left);
+	smp_store_release(&object->pageout_passes, object->pageout_passes + 1);
+	smp_store_release(&object->pageout_passing, false);
 	if (wq_has_sleeper(&defpager_progress_wait))
 		wake_up_all(&defpager_progress_wait);
 }
@@ -505,15 +509,17 @@ static void defpager_pageout_work(struct work_struct *work)
 		.give_up = object->pageout_retries >= DEFPAGER_MAX_RETRIES,
 	};
 	unsigned int noreclaim = memalloc_noreclaim_save();
+	bool left;
 
 	if (object->pageout_retries)
 		pageout.polls = jiffies_to_usecs(2) / DEFPAGER_POLL_USECS;
 	defpager_io_init(&pageout.io, REQ_OP_WRITE | REQ_SWAP, DEFPAGER_BATCH);
 	defpager_pageout_pass(&pageout);
 	memalloc_noreclaim_restore(noreclaim);
-	defpager_pageout_pass_end(object);
+	left = pageout.skipped && !pageout.give_up;
+	defpager_pageout_pass_end(object, left);
 
-	if (pageout.skipped && !pageout.give_up)
+	if (left)
 		defpager_pageout_again(object, pageout.written);
 	else
 		WRITE_ONCE(object->pageout_retries, 0);
@@ -525,6 +531,7 @@ void defpager_pageout_start(struct defpager_object *object)
 	object->pageout_retries = 0;
 	object->pageout_passes = 0;
 	object->pageout_passing = false;
+	object->pageout_left = false;
 	atomic_set(&object->wanted, 0);
 	object->throttled = jiffies;
 }

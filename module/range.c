@@ -162,22 +162,42 @@ static int defpager_out_marks(struct defpager_range *range)
 	}
 }
 
+/* Wait for the end of the pass that goes on.  Return: 1; 0: none did; -EINTR. */
+static int defpager_out_pass(struct defpager_object *object)
+{
+	unsigned int passes;
+
+	if (!smp_load_acquire(&object->pageout_passing))
+		return 0;
+	passes = READ_ONCE(object->pageout_passes);
+	while (smp_load_acquire(&object->pageout_passing) &&
+	       smp_load_acquire(&object->pageout_passes) == passes)
+		if (defpager_wait_for(!READ_ONCE(object->pageout_passing) ||
+				      READ_ONCE(object->pageout_passes) !=
+				      passes) < 0)
+			return -EINTR;
+	return 1;
+}
+
 /*
  * Wait until the worker has been at all of the range.  A pass takes the marks
  * away some time before it begins to write, so that one which goes on when there
- * are no marks may have some of ours.  A later one has not.
+ * are no marks may have some of ours; and it may give back those that it could
+ * not write, for the next one.  After one that has left nothing, none is ours.
  */
 static int defpager_out_wait(struct defpager_range *range)
 {
-	struct defpager_object *object = range->object;
-	int ret = defpager_out_marks(range);
-	unsigned int passes = READ_ONCE(object->pageout_passes);
+	bool last = false;
+	int ret;
 
-	while (!ret && READ_ONCE(object->pageout_passing) &&
-	       READ_ONCE(object->pageout_passes) == passes)
-		ret = min_t(int, 0, defpager_wait_for(
-			READ_ONCE(object->pageout_passes) != passes));
-	return ret ? -EINTR : defpager_out_marks(range);
+	do {
+		ret = defpager_out_marks(range);
+		if (ret || last)
+			return ret;
+		ret = defpager_out_pass(range->object);
+		last = !READ_ONCE(range->object->pageout_left);
+	} while (ret > 0);
+	return ret;
 }
 
 /*

@@ -924,7 +924,7 @@ enum defpager_pageout_flags {
  *
  * Never changes what the object contains.  Going out, pages are written if they
  * have to be, removed from all shared mappings and freed; those that are locked
- * (mlock), pinned by devices or direct I/O, or written to all the time, stay.
+ * (mlock), pinned by devices or direct I/O, or used all the time, stay.
  * Without DEFPAGER_PAGEOUT_WAIT, writing is begun, and pages that need none
  * are freed; the others are clean some time later, and cost nothing to
  * reclaim.  Coming in, no more memory is taken than is easily had: so pages may

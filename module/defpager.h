@@ -544,7 +544,7 @@ extern atomic64_t defpager_pool_free;
 extern atomic64_t defpager_pool_unpopulated;
 int defpager_promise(struct defpager_object *object, u64 nr);
 void defpager_unpromise(struct defpager_object *object, u64 nr);
-bool defpager_promise_hopeless(struct defpager_object *object);
+int defpager_promise_check(struct defpager_object *object, u64 nr);
 bool defpager_slot_uncount(struct defpager_object *object,
 			   struct defpager_store *store);
 void defpager_unpromise_stale(struct defpager_store *store);

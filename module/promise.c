@@ -356,12 +356,12 @@ void defpager_unpromise(struct defpager_object *object, u64 nr)
 	spin_unlock(&object->promise_lock);
 }
 
-static bool defpager_none_left(atomic64_t *free, atomic64_t *unpopulated)
+static bool defpager_too_few(atomic64_t *free, atomic64_t *unpopulated, u64 nr)
 {
-	return atomic64_read(free) <= 0 && !atomic64_read(unpopulated);
+	return atomic64_read(free) + atomic64_read(unpopulated) < (s64)nr;
 }
 
-static bool __defpager_promise_hopeless(struct defpager_object *object)
+static int __defpager_promise_check(struct defpager_object *object, u64 nr)
 {
 	struct defpager_store *store;
 	bool none = false;
@@ -369,37 +369,38 @@ static bool __defpager_promise_hopeless(struct defpager_object *object)
 	rcu_read_lock();
 	store = rcu_dereference(object->store);
 	if (store)
-		none = defpager_none_left(&store->free, &store->unpopulated);
+		none = defpager_too_few(&store->free, &store->unpopulated, nr);
 	if (!none && (!store || !defpager_store_exclusive(store)))
-		none = defpager_none_left(&defpager_pool_free,
-					  &defpager_pool_unpopulated);
+		none = defpager_too_few(&defpager_pool_free,
+					&defpager_pool_unpopulated, nr);
 	rcu_read_unlock();
-	return none;
+	return none ? -ENOSPC : 0;
 }
 
 /**
- * defpager_promise_hopeless() - would a promise fail?
+ * defpager_promise_check() - would a promise fail?
  * @object: the object that wants it
+ * @nr: for how many pages
  *
  * For who can avoid work.
  *
  * Context: sleeps.
- * Return: true if there is no space; false says nothing.
+ * Return: -ENOSPC if there is not as much space; 0 says nothing.
  */
-bool defpager_promise_hopeless(struct defpager_object *object)
+int defpager_promise_check(struct defpager_object *object, u64 nr)
 {
-	bool none = __defpager_promise_hopeless(object);
+	int ret = __defpager_promise_check(object, nr);
 	struct defpager_store *store;
 
-	if (!none)
-		return false;
+	if (!ret)
+		return 0;
 	/* Not if somebody has just taken what he is going to give back. */
 	store = defpager_borrow_stop(object);
 	mutex_lock(&defpager_populate_lock);
-	none = __defpager_promise_hopeless(object);
+	ret = __defpager_promise_check(object, nr);
 	mutex_unlock(&defpager_populate_lock);
 	defpager_borrow_go_on(store);
-	return none;
+	return ret;
 }
 
 /* --- other homes ---------------------------------------------------------- */

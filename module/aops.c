@@ -168,13 +168,14 @@ struct folio *defpager_get_folio(struct defpager_object *object, pgoff_t index,
 	struct address_space *mapping = object->inode.i_mapping;
 	struct folio *folio;
 	bool added;
-	int ret;
+	int ret = 0;
 
 	/* Look before a folio is allocated in vain. */
 	if (!defpager_object_prepaid(object) &&
-	    defpager_map_get(&object->map, index) == DEFPAGER_ENTRY_NONE &&
-	    defpager_promise_hopeless(object))
-		return ERR_PTR(-ENOSPC);
+	    defpager_map_get(&object->map, index) == DEFPAGER_ENTRY_NONE)
+		ret = defpager_promise_check(object, 1);
+	if (ret)
+		return ERR_PTR(ret);
 	do {
 		added = !defpager_cached(object, index);
 		if (added)

@@ -22,6 +22,7 @@
  *	        i_pages lock		marks
  *	        slots->lock		bitmaps
  *	defpager_objects_lock		list of objects; alone
+ *	lock of store->users		or of the pool's; innermost
  *	defpager_alerts_lock		armed alerts; before borrow_lock
  *	defpager_segments_lock		adding and removing segments; before
  *					borrow_lock
@@ -223,6 +224,12 @@ struct defpager_segment {
 	atomic64_t discarded;		/* slots */
 };
 
+/* What may be promised, in pages, or 0: any amount; see limit.c. */
+struct defpager_limits {
+	u64 object;			/* to one object */
+	u64 user;			/* to all objects of one user */
+};
+
 /*
  * A backing store.  What may be promised, and what that has to do with slots,
  * is said in promise.c.
@@ -248,6 +255,8 @@ struct defpager_store {
 	struct rw_semaphore borrow_lock; /* for promise.c, if exclusive */
 	atomic64_t promised;		/* slots promised to confined objects */
 	atomic64_t stale;		/* those of them that are stale slots */
+	struct defpager_limits limits;	/* changed: defpager_stores_lock */
+	struct xarray users;		/* who has an object; limit.c */
 	wait_queue_head_t wait;		/* something drained, fired or left */
 	struct crypto_shash *sum;	/* these three: protect.c, or NULL */
 	struct crypto_skcipher *cipher;
@@ -283,8 +292,9 @@ struct defpager_store_port {
  */
 struct defpager_object {
 	struct inode inode;
-	spinlock_t promise_lock;	/* the next four */
+	spinlock_t promise_lock;	/* the next five */
 	struct defpager_store __rcu *store; /* its home, with a reference */
+	struct defpager_user __rcu *user; /* charged for the next; limit.c */
 	u64 promised;			/* pages that it was promised */
 	u64 home_slots;			/* slots it has in its home, if confined */
 	struct list_head stale;		/* and in homes that it had */
@@ -478,6 +488,7 @@ int defpager_discard_all(struct defpager_segment *segment);
 /* In store.c */
 extern struct mutex defpager_stores_lock;
 extern struct xarray defpager_stores;
+extern struct defpager_store *defpager_default_store;
 struct defpager_store *
 defpager_store_create(const struct defpager_backing_store_create *arg);
 int defpager_store_publish(struct defpager_store *store);
@@ -540,11 +551,12 @@ void __init defpager_sysfs_init(void);
 void defpager_sysfs_exit(void);
 
 /* In promise.c */
+extern struct mutex defpager_populate_lock;
 extern atomic64_t defpager_pool_free;
 extern atomic64_t defpager_pool_unpopulated;
 int defpager_promise(struct defpager_object *object, u64 nr);
 void defpager_unpromise(struct defpager_object *object, u64 nr);
-bool defpager_promise_hopeless(struct defpager_object *object);
+int defpager_promise_check(struct defpager_object *object, u64 nr);
 bool defpager_slot_uncount(struct defpager_object *object,
 			   struct defpager_store *store);
 void defpager_unpromise_stale(struct defpager_store *store);
@@ -559,6 +571,24 @@ bool defpager_space_close(struct defpager_segment *segment, u32 why,
 int defpager_space_withdraw(struct defpager_segment *segment, bool gone);
 u64 defpager_space_free_settled(struct defpager_store *store);
 void defpager_space_restore(struct defpager_segment *segment);
+
+/* In limit.c */
+struct defpager_user *defpager_user_get(struct defpager_store *store,
+					kuid_t uid);
+void defpager_user_put(struct defpager_user *user);
+bool defpager_limit_check(struct defpager_object *object,
+			  struct defpager_store *store, u64 nr);
+int defpager_limit_look_again(struct defpager_object *object, u64 nr);
+bool defpager_user_charge(struct defpager_object *object,
+			  struct defpager_store *store, u64 nr);
+void defpager_user_uncharge(struct defpager_object *object, u64 nr);
+struct defpager_user *defpager_user_move(struct defpager_object *object,
+					 struct defpager_user *user);
+int defpager_chown(struct defpager_object *object, kuid_t uid);
+void defpager_limits_info(struct defpager_store *store, u64 *object_bytes,
+			  u64 *user_bytes);
+int defpager_limits_set(struct defpager_store *store,
+			struct defpager_backing_store_limit *arg);
 
 /* In space.c */
 int defpager_space_check_rehome(struct defpager_store *from,

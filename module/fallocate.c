@@ -222,27 +222,51 @@ static int defpager_prepare_range(struct defpager_map *map, pgoff_t index,
 	return ret;
 }
 
+/* Would a promise for all pages of a range fail?  See defpager_reserve(). */
+static int defpager_reserve_check(struct defpager_object *object, pgoff_t first,
+				  pgoff_t last, u64 *nr)
+{
+	int ret = 0;
+
+	filemap_invalidate_lock(object->inode.i_mapping);
+	*nr = defpager_map_untouched(&object->map, first, last);
+	if (*nr)
+		ret = defpager_promise_check(object, *nr);
+	filemap_invalidate_unlock(object->inode.i_mapping);
+	return ret;
+}
+
 /*
- * Promise space for all pages of a range, or for none.  Other threads may
- * touch some of them meanwhile, so that fewer are promised in the end; none is
- * forgotten, since i_rwsem is held.
+ * Promise space for all pages of a range, or for none.  Nobody touches one of
+ * them meanwhile: of space that is promised twice for one page, until one of
+ * the two gives it back, a third would be told that there is none.  Only
+ * uprobes do without the lock; so fewer may be promised in the end.
  */
 static int defpager_reserve(struct defpager_object *object, pgoff_t first,
 			    pgoff_t last)
 {
-	u64 nr = defpager_map_untouched(&object->map, first, last);
-	u64 claimed = 0;
+	struct address_space *mapping = object->inode.i_mapping;
+	u64 nr, claimed;
 	int ret;
 
-	if (!nr)
-		return 0;
-	ret = defpager_promise(object, nr);
+	/* No memory for the map of what there is no space for. */
+	ret = defpager_reserve_check(object, first, last, &nr);
+	if (ret || !nr)
+		return ret;
+	/* It may take long: not with the lock.  i_rwsem keeps it there. */
+	ret = defpager_prepare_range(&object->map, first, last);
 	if (ret)
 		return ret;
-	ret = defpager_prepare_range(&object->map, first, last);
-	if (!ret)
+	filemap_invalidate_lock(mapping);
+	nr = defpager_map_untouched(&object->map, first, last);
+	/* Somebody may have touched all of them. */
+	if (nr)
+		ret = defpager_promise(object, nr);
+	if (nr && !ret) {
 		claimed = defpager_map_claim_range(&object->map, first, last);
-	defpager_unpromise(object, nr - claimed);
+		defpager_unpromise(object, nr - claimed);
+	}
+	filemap_invalidate_unlock(mapping);
 	return ret;
 }
 

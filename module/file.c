@@ -372,8 +372,13 @@ static int defpager_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
 		if (ret)
 			return ret;
 	}
-	setattr_copy(idmap, inode, attr);
-	return 0;
+	if (attr->ia_valid & ATTR_UID)
+		ret = defpager_chown(defpager_object(inode),
+				     from_vfsuid(idmap, i_user_ns(inode),
+						 attr->ia_vfsuid));
+	if (!ret)
+		setattr_copy(idmap, inode, attr);
+	return ret;
 }
 
 static int defpager_getattr(struct mnt_idmap *idmap, const struct path *path,

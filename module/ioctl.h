@@ -34,6 +34,7 @@ union defpager_ioctl_arg {
 	struct defpager_backing_store_create store_create;
 	struct defpager_backing_store_info store_info;
 	struct defpager_backing_store_alert store_alert;
+	struct defpager_backing_store_limit store_limit;
 	struct defpager_backing_store_delete store_delete;
 	struct defpager_segment_add segment_add;
 	struct defpager_segment_remove segment_remove;

@@ -154,6 +154,32 @@ static int defpager_store_alert_ioctl(struct defpager_request *request,
 	return 0;
 }
 
+/* A limit of less than a page would look like none. */
+static bool defpager_limit_valid(u64 bytes, bool set)
+{
+	return set ? !bytes || bytes >= PAGE_SIZE : !bytes;
+}
+
+static int defpager_store_limit_ioctl(struct defpager_request *request,
+				      void *data)
+{
+	struct defpager_backing_store_limit *arg = data;
+
+	if (arg->flags & ~(DEFPAGER_LIMIT_OBJECT | DEFPAGER_LIMIT_USER) ||
+	    !defpager_limit_valid(arg->object_bytes,
+				  arg->flags & DEFPAGER_LIMIT_OBJECT) ||
+	    !defpager_limit_valid(arg->user_bytes,
+				  arg->flags & DEFPAGER_LIMIT_USER))
+		return -EINVAL;
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	/* Be sure that the answer can be written before there is one. */
+	if (copy_to_user(request->user, arg, DEFPAGER_MIN_SIZE(
+				defpager_backing_store_limit, old_user_bytes)))
+		return -EFAULT;
+	return defpager_limits_set(defpager_port(request)->store, arg);
+}
+
 static const struct defpager_ioctl defpager_store_ioctls[] = {
 	DEFPAGER_IOCTL(DEFPAGER_IOC_BACKING_STORE_INFO,
 		       defpager_backing_store_info, name,
@@ -170,6 +196,9 @@ static const struct defpager_ioctl defpager_store_ioctls[] = {
 	DEFPAGER_IOCTL(DEFPAGER_IOC_BACKING_STORE_ALERT,
 		       defpager_backing_store_alert, free_bytes,
 		       defpager_store_alert_ioctl),
+	DEFPAGER_IOCTL(DEFPAGER_IOC_BACKING_STORE_LIMIT,
+		       defpager_backing_store_limit, old_user_bytes,
+		       defpager_store_limit_ioctl),
 };
 
 static long defpager_store_ioctl(struct file *file, unsigned int cmd,

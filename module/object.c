@@ -63,6 +63,7 @@ static struct inode *defpager_alloc_inode(struct super_block *sb)
 	object->id = 0;
 	spin_lock_init(&object->promise_lock);
 	RCU_INIT_POINTER(object->store, NULL);
+	RCU_INIT_POINTER(object->user, NULL);
 	object->promised = 0;
 	object->home_slots = 0;
 	INIT_LIST_HEAD(&object->stale);
@@ -94,6 +95,7 @@ static void defpager_object_unpublish(struct defpager_object *object)
 static void defpager_evict_inode(struct inode *inode)
 {
 	struct defpager_object *object = defpager_object(inode);
+	struct defpager_user *user;
 
 	if (object->id)
 		trace_defpager_object_destroy(object);
@@ -103,8 +105,12 @@ static void defpager_evict_inode(struct inode *inode)
 	defpager_pageout_stop(object);
 	clear_inode(inode);
 	defpager_map_destroy(object);
-	defpager_unpromise(object, object->promised);
 	/* Nobody gives it another home: it is listed no more. */
+	user = rcu_access_pointer(object->user);
+	if (user) {
+		defpager_unpromise(object, object->promised);
+		defpager_user_put(user);
+	}
 	if (object->confined)
 		defpager_store_leave(rcu_access_pointer(object->store));
 }
@@ -225,6 +231,24 @@ static struct inode *defpager_object_inode(struct defpager_store *store,
 	return inode;
 }
 
+/* Have somebody charged for what the object will be promised, and promise it. */
+static int defpager_object_account(struct defpager_object *object)
+{
+	struct defpager_user *user;
+
+	if (defpager_object_resident(object))
+		return 0;
+	user = defpager_user_get(rcu_access_pointer(object->store),
+				 object->inode.i_uid);
+	if (!user)
+		return -ENOMEM;
+	rcu_assign_pointer(object->user, user);
+	if (!(object->flags & DEFPAGER_OBJECT_RESERVE))
+		return 0;
+	return defpager_promise(object, DIV_ROUND_UP_ULL(object->max_size,
+							 PAGE_SIZE));
+}
+
 /* From here the object is listed. */
 static int defpager_object_publish(struct defpager_object *object)
 {
@@ -275,9 +299,7 @@ struct file *defpager_object_file(struct defpager_store *store, loff_t size,
 		ret = PTR_ERR(inode);
 		goto err_mount;
 	}
-	if (flags & DEFPAGER_OBJECT_RESERVE)
-		ret = defpager_promise(defpager_object(inode),
-				       DIV_ROUND_UP_ULL(size, PAGE_SIZE));
+	ret = defpager_object_account(defpager_object(inode));
 	if (!ret)
 		ret = defpager_object_publish(defpager_object(inode));
 	if (ret)

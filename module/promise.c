@@ -49,8 +49,8 @@
 /* Segments given one more chunk of bitmaps at a time. */
 #define DEFPAGER_POPULATE_ROUND	64
 
-/* Who gives slots their bitmaps, or closes a segment. */
-static DEFINE_MUTEX(defpager_populate_lock);
+/* Who gives slots their bitmaps, closes a segment, or gives objects away. */
+DEFINE_MUTEX(defpager_populate_lock);
 
 /*
  * Who has space that he is going to give back, to discard it, holds this shared;
@@ -262,30 +262,51 @@ static struct defpager_store *defpager_home(struct defpager_object *object)
 				lockdep_is_held(&object->promise_lock));
 }
 
-static bool defpager_promise_fast(struct defpager_object *object, u64 nr)
+static int __defpager_promise_fast(struct defpager_object *object, u64 nr)
 {
-	bool taken;
+	struct defpager_store *store = defpager_home(object);
+
+	if (!defpager_limit_check(object, store, nr))
+		return -EDQUOT;
+	if (!defpager_take_promise(store, nr))
+		return -ENOSPC;
+	/* The last, see limit.c. */
+	if (!defpager_user_charge(object, store, nr)) {
+		defpager_give_promise(store, nr);
+		return -EDQUOT;
+	}
+	object->promised += nr;
+	return 0;
+}
+
+static int defpager_promise_fast(struct defpager_object *object, u64 nr)
+{
+	int ret;
 
 	/* The home stays the same while it makes the promise. */
 	spin_lock(&object->promise_lock);
-	taken = defpager_take_promise(defpager_home(object), nr);
-	if (taken)
-		object->promised += nr;
+	ret = __defpager_promise_fast(object, nr);
 	spin_unlock(&object->promise_lock);
-	return taken;
+	return ret;
 }
 
 static int __defpager_promise_slow(struct defpager_object *object, u64 nr)
 {
 	struct defpager_store *store;
+	bool again = true;
 	int ret = 0;
 
 	mutex_lock(&defpager_populate_lock);
-	while (!ret && !defpager_promise_fast(object, nr)) {
-		/* Homes change with this lock held only. */
-		store = rcu_dereference_protected(object->store,
+	/* Homes change with this lock held only. */
+	store = rcu_dereference_protected(object->store,
 				lockdep_is_held(&defpager_populate_lock));
-		ret = defpager_populate_for(store, nr);
+	while (again) {
+		ret = defpager_promise_fast(object, nr);
+		again = ret == -ENOSPC;
+		if (again) {
+			ret = defpager_populate_for(store, nr);
+			again = !ret;
+		}
 	}
 	mutex_unlock(&defpager_populate_lock);
 	return ret;
@@ -335,13 +356,14 @@ static int defpager_promise_slow(struct defpager_object *object, u64 nr)
  * @nr: how many
  *
  * Context: sleeps; may be called with a folio locked.
- * Return: 0; -ENOSPC if there is no room; -ENOMEM.
+ * Return: 0; -ENOSPC if there is no room; -EDQUOT if a limit is reached;
+ *	-ENOMEM.
  */
 int defpager_promise(struct defpager_object *object, u64 nr)
 {
-	int ret = 0;
+	int ret = defpager_promise_fast(object, nr);
 
-	if (!defpager_promise_fast(object, nr))
+	if (ret == -ENOSPC)
 		ret = defpager_promise_slow(object, nr);
 	defpager_alert_check();
 	return ret;
@@ -352,54 +374,62 @@ void defpager_unpromise(struct defpager_object *object, u64 nr)
 {
 	spin_lock(&object->promise_lock);
 	object->promised -= nr;
+	defpager_user_uncharge(object, nr);
 	defpager_give_promise(defpager_home(object), nr);
 	spin_unlock(&object->promise_lock);
 }
 
-static bool defpager_none_left(atomic64_t *free, atomic64_t *unpopulated)
+static bool defpager_too_few(atomic64_t *free, atomic64_t *unpopulated, u64 nr)
 {
-	return atomic64_read(free) <= 0 && !atomic64_read(unpopulated);
+	return atomic64_read(free) + atomic64_read(unpopulated) < (s64)nr;
 }
 
-static bool __defpager_promise_hopeless(struct defpager_object *object)
+static int __defpager_promise_check(struct defpager_object *object, u64 nr)
 {
 	struct defpager_store *store;
 	bool none = false;
+	int ret = 0;
 
 	rcu_read_lock();
 	store = rcu_dereference(object->store);
+	if (!defpager_limit_check(object, store, nr))
+		ret = -EDQUOT;
 	if (store)
-		none = defpager_none_left(&store->free, &store->unpopulated);
+		none = defpager_too_few(&store->free, &store->unpopulated, nr);
 	if (!none && (!store || !defpager_store_exclusive(store)))
-		none = defpager_none_left(&defpager_pool_free,
-					  &defpager_pool_unpopulated);
+		none = defpager_too_few(&defpager_pool_free,
+					&defpager_pool_unpopulated, nr);
 	rcu_read_unlock();
-	return none;
+	return !ret && none ? -ENOSPC : ret;
 }
 
 /**
- * defpager_promise_hopeless() - would a promise fail?
+ * defpager_promise_check() - would a promise fail?
  * @object: the object that wants it
+ * @nr: for how many pages
  *
  * For who can avoid work.
  *
  * Context: sleeps.
- * Return: true if there is no space; false says nothing.
+ * Return: -ENOSPC if there is not as much space; -EDQUOT if a limit is in the
+ *	way; 0 says nothing.
  */
-bool defpager_promise_hopeless(struct defpager_object *object)
+int defpager_promise_check(struct defpager_object *object, u64 nr)
 {
-	bool none = __defpager_promise_hopeless(object);
+	int ret = __defpager_promise_check(object, nr);
 	struct defpager_store *store;
 
-	if (!none)
-		return false;
+	if (ret == -EDQUOT)
+		return defpager_limit_look_again(object, nr);
+	if (!ret)
+		return 0;
 	/* Not if somebody has just taken what he is going to give back. */
 	store = defpager_borrow_stop(object);
 	mutex_lock(&defpager_populate_lock);
-	none = __defpager_promise_hopeless(object);
+	ret = __defpager_promise_check(object, nr);
 	mutex_unlock(&defpager_populate_lock);
 	defpager_borrow_go_on(store);
-	return none;
+	return ret;
 }
 
 /* --- other homes ---------------------------------------------------------- */
@@ -447,6 +477,7 @@ static void defpager_stale_begin(struct defpager_object *object,
 static int __defpager_rehome(struct defpager_object *object,
 			     struct defpager_store *from,
 			     struct defpager_store *to,
+			     struct defpager_user **user,
 			     struct defpager_stale **spare, s64 *nr)
 {
 	struct defpager_stale *back = defpager_stale_find(object, to);
@@ -463,6 +494,7 @@ static int __defpager_rehome(struct defpager_object *object,
 	atomic64_sub(back_slots, &to->stale);
 	rcu_assign_pointer(object->store, to);
 	defpager_stale_begin(object, from, spare);
+	*user = defpager_user_move(object, *user);
 	defpager_give_promise(from, object->promised - object->home_slots);
 	object->home_slots = back_slots;
 	return 0;
@@ -482,6 +514,7 @@ int defpager_rehome(struct defpager_object *object, struct defpager_store *from,
 {
 	struct defpager_stale *spare = kmalloc(sizeof(*spare),
 					       GFP_KERNEL_ACCOUNT);
+	struct defpager_user *user;
 	bool again = true;
 	int ret = 0;
 	s64 nr;
@@ -490,9 +523,15 @@ int defpager_rehome(struct defpager_object *object, struct defpager_store *from,
 		return -ENOMEM;
 	down_write(defpager_borrow_lock(to));
 	mutex_lock(&defpager_populate_lock);
+	/* Its owner, too, changes with this lock held only. */
+	user = defpager_user_get(to, object->inode.i_uid);
+	if (!user) {
+		ret = -ENOMEM;
+		again = false;
+	}
 	while (again) {
 		spin_lock(&object->promise_lock);
-		ret = __defpager_rehome(object, from, to, &spare, &nr);
+		ret = __defpager_rehome(object, from, to, &user, &spare, &nr);
 		spin_unlock(&object->promise_lock);
 		again = ret == -ENOSPC;
 		if (again) {
@@ -503,6 +542,9 @@ int defpager_rehome(struct defpager_object *object, struct defpager_store *from,
 	mutex_unlock(&defpager_populate_lock);
 	up_write(defpager_borrow_lock(to));
 	kfree(spare);
+	/* The one that is not charged any more, or would have been. */
+	if (user)
+		defpager_user_put(user);
 	if (!ret)
 		defpager_store_leave(from);
 	return ret;

@@ -19,7 +19,8 @@ DEFINE_MUTEX(defpager_stores_lock);
 DEFINE_XARRAY_ALLOC1(defpager_stores);
 static u32 defpager_next_store_id;
 
-static struct defpager_store *defpager_default_store;
+/* Set once, before there is any object. */
+struct defpager_store *defpager_default_store;
 
 static struct defpager_store *defpager_store_alloc(const char *name,
 						   u32 flags, s32 priority,
@@ -36,6 +37,7 @@ static struct defpager_store *defpager_store_alloc(const char *name,
 	store->cluster_shift = ilog2(cluster_bytes) - PAGE_SHIFT;
 	INIT_LIST_HEAD(&store->stripe.places);
 	init_rwsem(&store->borrow_lock);
+	xa_init(&store->users);
 	init_waitqueue_head(&store->wait);
 	strscpy_pad(store->name, name, sizeof(store->name));
 	return store;
@@ -290,6 +292,8 @@ static void __defpager_store_info(struct defpager_store *store,
 	info->priority = store->priority;
 	strscpy_pad(info->name, store->name, sizeof(info->name));
 	info->nr_objects = atomic_read(&store->nr_objects);
+	defpager_limits_info(store, &info->object_limit_bytes,
+			     &info->user_limit_bytes);
 	defpager_store_sum_segments(store, info);
 	good = info->total_bytes - info->bad_bytes - info->failing_bytes;
 	info->free_bytes = min(defpager_space_free(store) << PAGE_SHIFT, good);

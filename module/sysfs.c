@@ -203,6 +203,8 @@ DEFPAGER_STORE_NUMBER(confined_bytes);
 DEFPAGER_STORE_NUMBER(used_bytes);
 DEFPAGER_STORE_NUMBER(bad_bytes);
 DEFPAGER_STORE_NUMBER(failing_bytes);
+DEFPAGER_STORE_NUMBER(object_limit_bytes);
+DEFPAGER_STORE_NUMBER(user_limit_bytes);
 DEFPAGER_STORE_NUMBER(pages_out);
 DEFPAGER_STORE_NUMBER(pages_in);
 DEFPAGER_STORE_NUMBER(write_errors);
@@ -225,6 +227,8 @@ static struct attribute *defpager_store_attrs[] = {
 	&defpager_store_attr_used_bytes.attr,
 	&defpager_store_attr_bad_bytes.attr,
 	&defpager_store_attr_failing_bytes.attr,
+	&defpager_store_attr_object_limit_bytes.attr,
+	&defpager_store_attr_user_limit_bytes.attr,
 	&defpager_store_attr_pages_out.attr,
 	&defpager_store_attr_pages_in.attr,
 	&defpager_store_attr_write_errors.attr,

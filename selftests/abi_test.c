@@ -32,6 +32,7 @@ static const struct command {
 	{ STORE, DEFPAGER_IOC_SEGMENT_REMOVE },
 	{ STORE, DEFPAGER_IOC_BACKING_STORE_DELETE },
 	{ STORE, DEFPAGER_IOC_BACKING_STORE_ALERT },
+	{ STORE, DEFPAGER_IOC_BACKING_STORE_LIMIT },
 	{ OBJECT, DEFPAGER_IOC_OBJECT_INFO },
 	{ OBJECT, DEFPAGER_IOC_OBJECT_PAGES },
 	{ OBJECT, DEFPAGER_IOC_OBJECT_SEAL },
@@ -105,6 +106,9 @@ ABI_VARIANT(backing_store_delete, STORE, DEFPAGER_IOC_BACKING_STORE_DELETE,
 ABI_VARIANT(backing_store_alert, STORE, DEFPAGER_IOC_BACKING_STORE_ALERT,
 	    defpager_backing_store_alert, free_bytes,
 	    DEFPAGER_ALERT_LOW | DEFPAGER_ALERT_HIGH);
+ABI_VARIANT(backing_store_limit, STORE, DEFPAGER_IOC_BACKING_STORE_LIMIT,
+	    defpager_backing_store_limit, old_user_bytes,
+	    DEFPAGER_LIMIT_OBJECT | DEFPAGER_LIMIT_USER);
 ABI_VARIANT(object_info, OBJECT, DEFPAGER_IOC_OBJECT_INFO, defpager_object_info,
 	    name, 0);
 ABI_VARIANT(object_pages, OBJECT, DEFPAGER_IOC_OBJECT_PAGES, defpager_list,
@@ -266,6 +270,14 @@ static void fill_request(FIXTURE_DATA(abi) *self, unsigned long cmd,
 		pageout->flags = DEFPAGER_PAGEOUT_OUT;
 		pageout->offset = 0;
 		pageout->length = 0;
+		break;
+	}
+	case DEFPAGER_IOC_BACKING_STORE_LIMIT: {
+		struct defpager_backing_store_limit *limit = arg;
+
+		limit->flags = DEFPAGER_LIMIT_OBJECT;
+		limit->object_bytes = page_size();
+		limit->user_bytes = 0;
 		break;
 	}
 	case DEFPAGER_IOC_BACKING_STORE_ALERT: {

@@ -129,6 +129,25 @@ static inline int store_delete(int store, int target)
 			      &delete);
 }
 
+/* @old: where to put the answer, or NULL */
+static inline int store_limit(int store, uint32_t flags, uint64_t object_bytes,
+			      uint64_t user_bytes,
+			      struct defpager_backing_store_limit *old)
+{
+	struct defpager_backing_store_limit limit;
+	int ret;
+
+	memset(&limit, POISON, sizeof(limit));
+	limit.size = sizeof(limit);
+	limit.flags = flags;
+	limit.object_bytes = object_bytes;
+	limit.user_bytes = user_bytes;
+	ret = defpager_ioctl(store, DEFPAGER_IOC_BACKING_STORE_LIMIT, &limit);
+	if (old)
+		*old = limit;
+	return ret;
+}
+
 static inline struct defpager_segment_add
 segment_range(int device, uint64_t offset, uint64_t count, uint32_t record_size)
 {

@@ -21,6 +21,10 @@
 #define PUNCH		(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
 #define ZERO		FALLOC_FL_ZERO_RANGE
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
 #ifndef SEEK_DATA
 #define SEEK_DATA 3
 #define SEEK_HOLE 4
@@ -315,6 +319,80 @@ TEST_F_TIMEOUT(race, nothing_is_lost_or_comes_back, 120)
 	ASSERT_EQ(0, close(memory->fd));
 	EXPECT_TRUE(wait_until(store_free(self->store) == pages(PAGES)));
 	EXPECT_EQ(0, store_used(self->store));
+}
+
+/* --- space for each page, and no more ------------------------------------- */
+
+#define EXACT	MIB(4)
+
+/* An object that fits its store exactly: nobody may be told it is full. */
+struct exact {
+	int fd;
+	char *map;
+	volatile bool stop;
+	volatile int failed;	/* an errno */
+};
+
+static void *touch_pages(void *arg)
+{
+	struct exact *exact = arg;
+	uint64_t random = 88172645463325252;
+
+	while (!exact->stop && !exact->failed) {
+		size_t page = next_random(&random) % (EXACT / page_size());
+
+		if (madvise(exact->map + pages(page), page_size(),
+			    MADV_POPULATE_WRITE))
+			exact->failed = errno;
+	}
+	return NULL;
+}
+
+static void *reserve_and_punch(void *arg)
+{
+	struct exact *exact = arg;
+
+	while (!exact->stop && !exact->failed) {
+		if (fallocate(exact->fd, 0, 0, EXACT))
+			exact->failed = errno;
+		must(!fallocate(exact->fd, PUNCH, 0, EXACT));
+	}
+	return NULL;
+}
+
+TEST(page_is_promised_space_once)
+{
+	struct exact exact = {};
+	pthread_t threads[3];
+	int pager, store;
+
+	pager = pager_open();
+	ASSERT_LE(0, pager);
+	store = private_store(pager, EXACT);
+	ASSERT_LE(0, store);
+	exact.fd = object_create_with(pager, store, EXACT, 0);
+	ASSERT_LE(0, exact.fd);
+	exact.map = mmap(NULL, EXACT, PROT_READ | PROT_WRITE, MAP_SHARED,
+			 exact.fd, 0);
+	ASSERT_NE(MAP_FAILED, exact.map);
+	for (int i = 0; i < 3; i++)
+		must(!pthread_create(&threads[i], NULL, i ? touch_pages :
+				     reserve_and_punch, &exact));
+	for (double end = now() + test_seconds(SECONDS);
+	     now() < end && !exact.failed;)
+		sleep_ms(10);
+	exact.stop = true;
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	EXPECT_EQ(0, exact.failed)
+		TH_LOG("%s", strerror(exact.failed));
+	EXPECT_EQ(EXACT - object_reserved(exact.fd), store_free(store));
+	EXPECT_EQ(0, fallocate(exact.fd, 0, 0, EXACT));
+	EXPECT_EQ(0, store_free(store));
+	ASSERT_EQ(0, munmap(exact.map, EXACT));
+	close(exact.fd);
+	EXPECT_EQ(0, private_store_delete(store));
+	close(pager);
 }
 
 /* --- with a device that does not answer ----------------------------------- */

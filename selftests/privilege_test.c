@@ -227,6 +227,12 @@ static int arm_alert(FIXTURE_DATA(privilege) *self)
 			      &alert);
 }
 
+static int set_limit(FIXTURE_DATA(privilege) *self)
+{
+	return store_limit(self->own_store, DEFPAGER_LIMIT_USER, 0, MIB(1),
+			   NULL);
+}
+
 /* Whatever changes a store, tells of others, or is told to everybody. */
 TEST_F(privilege, holder_of_a_store_cannot_change_it)
 {
@@ -240,10 +246,12 @@ TEST_F(privilege, holder_of_a_store_cannot_change_it)
 	EXPECT_EQ(EPERM, attempt(self, variant, delete_store));
 	EXPECT_EQ(EPERM, attempt(self, variant, delete_store_to_another));
 	EXPECT_EQ(EPERM, attempt(self, variant, arm_alert));
+	EXPECT_EQ(EPERM, attempt(self, variant, set_limit));
 	ASSERT_EQ(0, pager_info(self->pager, &after));
 	EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)));
 	/* All of that is fine for who may. */
 	EXPECT_EQ(0, arm_alert(self));
+	EXPECT_EQ(0, set_limit(self));
 	EXPECT_EQ(0, remove_segment(self));
 	EXPECT_EQ(0, delete_store(self));
 }

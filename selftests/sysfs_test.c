@@ -105,6 +105,10 @@ TEST_F(sysfs, store_is_that_of_requests)
 	EXPECT_LE(64, read_value(path, "pages_out"));
 	EXPECT_LE(16, read_value(path, "pages_in"));
 	EXPECT_TRUE(wait_until(store_agrees(store, "store")));
+	ASSERT_EQ(0, store_limit(store, DEFPAGER_LIMIT_OBJECT |
+				 DEFPAGER_LIMIT_USER, MIB(1), MIB(2), NULL));
+	EXPECT_EQ((long long)MIB(1), read_value(path, "object_limit_bytes"));
+	EXPECT_EQ((long long)MIB(2), read_value(path, "user_limit_bytes"));
 	memory_destroy(&memory);
 	close(store);
 }

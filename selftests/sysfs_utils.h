@@ -64,6 +64,8 @@ static const struct file store_files[] = {
 	SAME(defpager_backing_store_info, used_bytes),
 	SAME(defpager_backing_store_info, bad_bytes),
 	SAME(defpager_backing_store_info, failing_bytes),
+	SAME(defpager_backing_store_info, object_limit_bytes),
+	SAME(defpager_backing_store_info, user_limit_bytes),
 	SAME(defpager_backing_store_info, pages_out),
 	SAME(defpager_backing_store_info, pages_in),
 	SAME(defpager_backing_store_info, write_errors),

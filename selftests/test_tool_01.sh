@@ -53,6 +53,36 @@ says "none: there is no backing store of that name"
 expect 1 defpager store-delete --target fast fast
 says "the target must be another backing store"
 
+# --- limits --------------------------------------------------------------------
+
+expect 0 defpager store-limit fast
+says "backing store fast: limit of an object none"
+says "backing store fast: limit of a user none"
+says_not "was"
+expect 0 defpager store-limit --object 1M fast
+says "limit of an object 1M, was none"
+says "limit of a user none"
+expect 0 defpager store-limit --user 6145K --object 2M fast
+says "limit of an object 2M, was 1M"
+says "limit of a user 6M, was none"
+filter='.name == "fast"'
+equal "$(field stores "$filter" object_limit_bytes)" $((2 << 20)) "object limit"
+equal "$(field stores "$filter" user_limit_bytes)" $((6 << 20)) "user limit"
+expect 0 defpager store-limit --user none fast
+says "limit of an object 2M"
+says "limit of a user none, was 6M"
+expect 0 defpager store-limit --object none fast
+equal "$(field stores "$filter" object_limit_bytes)" 0 "no object limit"
+equal "$(field stores "$filter" user_limit_bytes)" 0 "no user limit"
+expect 2 defpager store-limit --user 4095 fast
+says "--user 4095: must be a size from a page, 4096, or \"none\""
+expect 2 defpager store-limit --object all fast
+says "--object all: must be a size"
+expect 2 defpager store-limit --user 1M
+says "wants one name"
+expect 1 defpager store-limit none
+says "no backing store of that name"
+
 # --- segments ------------------------------------------------------------------
 
 make_loop 64M
@@ -106,6 +136,11 @@ expect 0 defpager segment-add --store fast "$second"
 run_object 8M --store fast --name confined
 equal "$(field stores '.name == "fast"' confined_bytes)" $((8 << 20)) \
 	"confined bytes"
+expect 0 defpager store-limit --user 8M fast
+# shellcheck disable=SC2016 # for the other shell
+expect 1 defpager run --size 1M --store fast -- \
+	sh -c 'dd if=/dev/urandom of="$1" bs=4K count=1 conv=notrunc' sh '{}'
+says "quota exceeded"
 expect 1 defpager segment-remove "$second"
 says "objects are confined"
 expect 1 defpager store-delete fast

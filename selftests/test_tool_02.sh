@@ -92,6 +92,43 @@ write_conf </dev/null
 expect 0 defpager apply "$conf"
 equal "$(state)" "$before" "state after an empty file"
 
+# Limits are set whenever they are others.
+write_conf <<END
+[store fast]
+priority = 10
+cluster-size = 64K
+exclusive = yes
+checksum = yes
+object-limit = 4M
+[store default]
+user-limit = 32M
+object-limit = none
+[store limited]
+user-limit = 1M
+END
+expect 0 defpager apply --dry-run "$conf"
+says "would limit what backing store fast gives"
+says "would limit what backing store default gives"
+says "would create backing store limited"
+says "would limit what backing store limited gives"
+equal "$(state)" "$before" "state after a dry run of limits"
+expect 0 defpager apply "$conf"
+says "backing store fast: limit of an object 4M, was none"
+says "backing store default: limit of a user 32M, was none"
+says "backing store limited created"
+says "backing store limited: limit of a user 1M, was none"
+equal "$(field stores '.name == "fast"' object_limit_bytes)" $((4 << 20)) \
+	"the object limit of a file"
+expect 0 defpager apply "$conf"
+equal "$output" "" "output for the same limits"
+expect 0 defpager store-limit --user 16M --object 8M default
+expect 0 defpager apply "$conf"
+says "backing store default: limit of an object none, was 8M"
+says "backing store default: limit of a user 32M, was 16M"
+expect 0 defpager store-delete limited
+expect 0 defpager store-limit --user none default
+expect 0 defpager store-limit --object none fast
+
 # A part of it is missing again, and only that is done.
 expect 0 defpager segment-remove "$first"
 write_conf <<END
@@ -164,6 +201,7 @@ cluster-size = 3K
 colour = blue
 exclusive = maybe
 priority = 4
+user-limit = 1K
 [store never]
 [store]
 [segment /dev/none]
@@ -183,15 +221,16 @@ says "$conf:4: cluster-size 3K: must be a power of two"
 says "$conf:5: colour: not a setting of a store"
 says "$conf:6: exclusive maybe: must be \"yes\" or \"no\""
 says "$conf:7: priority: is set twice"
-says "$conf:8: never: there is a section of this store before"
-says "$conf:9: store: wants a name"
-says "$conf:10: nowhere: the segment's store has no section"
-says "$conf:11: offset 1x: must be a number of records"
-says "$conf:12: record-size 2G: must be a number of bytes from 1 to 1G"
-says "$conf:14: pool: not a section"
-says_not "$conf:15:"
-says "$conf:16: [store unfinished: the \"]\" is missing"
-says "$conf:17: nonsense: not a section, setting or comment"
+says "$conf:8: user-limit 1K: must be a size from a page"
+says "$conf:9: never: there is a section of this store before"
+says "$conf:10: store: wants a name"
+says "$conf:11: nowhere: the segment's store has no section"
+says "$conf:12: offset 1x: must be a number of records"
+says "$conf:13: record-size 2G: must be a number of bytes from 1 to 1G"
+says "$conf:15: pool: not a section"
+says_not "$conf:16:"
+says "$conf:17: [store unfinished: the \"]\" is missing"
+says "$conf:18: nonsense: not a section, setting or comment"
 equal "$(state)" "$before" "state after mistakes"
 
 write_conf <<END

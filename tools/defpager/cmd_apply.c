@@ -78,18 +78,46 @@ static bool store_is_as_wanted(const struct config_store *store,
 	return false;
 }
 
+/* Other than the rest, they can be changed. */
+static bool limits_are_as_wanted(const struct config_store *store,
+				 const struct defpager_backing_store_info *info)
+{
+	const struct defpager_backing_store_limit *limit = &store->limit;
+	uint64_t page_mask = -(uint64_t)sysconf(_SC_PAGESIZE);
+
+	return (!(limit->flags & DEFPAGER_LIMIT_OBJECT) ||
+		(limit->object_bytes & page_mask) ==
+			info->object_limit_bytes) &&
+	       (!(limit->flags & DEFPAGER_LIMIT_USER) ||
+		(limit->user_bytes & page_mask) == info->user_limit_bytes);
+}
+
+static bool apply_limits(struct config_store *store, bool dry_run,
+			 const struct defpager_backing_store_info *info)
+{
+	if (limits_are_as_wanted(store, info))
+		return true;
+	if (!dry_run)
+		return store_limit(store->location, store->name,
+				   &store->limit);
+	printf("would limit what backing store %s gives to one object or user\n",
+	       store->name);
+	return true;
+}
+
 static bool apply_store(struct config_store *store, bool dry_run)
 {
-	struct defpager_backing_store_info info;
+	struct defpager_backing_store_info info = { };
 	int found = find_store(store->name, &info);
 
-	if (found)
-		return found > 0 && store_is_as_wanted(store, &info);
-	if (!dry_run)
-		return store_create(store->location, store->name,
-				    &store->create);
-	printf("would create backing store %s\n", store->name);
-	return true;
+	if (found < 0 || (found && !store_is_as_wanted(store, &info)))
+		return false;
+	if (!found && dry_run)
+		printf("would create backing store %s\n", store->name);
+	else if (!found && !store_create(store->location, store->name,
+					 &store->create))
+		return false;
+	return apply_limits(store, dry_run, &info);
 }
 
 /* --- segments --- */
@@ -204,8 +232,9 @@ const struct command cmd_apply = {
 	.usage = "apply [--dry-run] [FILE]",
 	.help =
 	"Creates the backing stores and adds the segments of a file, see\n"
-	"defpager.conf(5), which are not there yet, and says so. What is there is\n"
-	"left alone, also if the file does not have it. Needs to be run as root.\n"
+	"defpager.conf(5), which are not there yet, sets the limits of stores, and\n"
+	"says so. What is there is left alone, also if the file does not have it.\n"
+	"Needs to be run as root.\n"
 	"\n"
 	"  --dry-run  only say what would be done\n"
 	"  --help     this text\n"

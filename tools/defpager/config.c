@@ -69,6 +69,20 @@ static bool set_priority(struct parser *parser, const char *name,
 	return parse_priority(name, text, &parser->store->create.priority);
 }
 
+static bool set_object_limit(struct parser *parser, const char *name,
+			     const char *text)
+{
+	parser->store->limit.flags |= DEFPAGER_LIMIT_OBJECT;
+	return parse_limit(name, text, &parser->store->limit.object_bytes);
+}
+
+static bool set_user_limit(struct parser *parser, const char *name,
+			   const char *text)
+{
+	parser->store->limit.flags |= DEFPAGER_LIMIT_USER;
+	return parse_limit(name, text, &parser->store->limit.user_bytes);
+}
+
 static bool set_count(struct parser *parser, const char *name,
 		      const char *text)
 {
@@ -123,7 +137,9 @@ static const struct setting settings[] = {
 	{ "discard", true, NULL, DEFPAGER_STORE_DISCARD },
 	{ "encrypt", true, NULL, DEFPAGER_STORE_ENCRYPT },
 	{ "exclusive", true, NULL, DEFPAGER_STORE_EXCLUSIVE },
+	{ "object-limit", true, set_object_limit, 0 },
 	{ "priority", true, set_priority, 0 },
+	{ "user-limit", true, set_user_limit, 0 },
 	{ "count", false, set_count, 0 },
 	{ "discard", false, set_segment_discard, 0 },
 	{ "force", false, set_force, 0 },
@@ -167,8 +183,8 @@ static void parse_setting(struct parser *parser, const char *key,
 	if (i == NR_SETTINGS) {
 		wrong(parser, key, parser->store
 		      ? "not a setting of a store, which are checksum, "
-			"cluster-size, discard, encrypt, exclusive and "
-			"priority"
+			"cluster-size, discard, encrypt, exclusive, "
+			"object-limit, priority and user-limit"
 		      : "not a setting of a segment, which are count, discard, "
 			"force, offset, record-size and store");
 		return;
@@ -217,6 +233,7 @@ static void begin_store(struct parser *parser, const char *name)
 	parser->store->location = at_line(parser, name);
 	parser->store->name = copy(name);
 	parser->store->create.size = sizeof(parser->store->create);
+	parser->store->limit.size = sizeof(parser->store->limit);
 }
 
 static void begin_segment(struct parser *parser, const char *path)

@@ -9,6 +9,7 @@ struct config_store {
 	char *location;		/* FILE:LINE: NAME, for messages */
 	char *name;
 	struct defpager_backing_store_create create;
+	struct defpager_backing_store_limit limit;
 };
 
 struct config_segment {

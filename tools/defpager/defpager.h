@@ -37,6 +37,7 @@ extern const struct command cmd_segment_remove;
 extern const struct command cmd_segments;
 extern const struct command cmd_store_create;
 extern const struct command cmd_store_delete;
+extern const struct command cmd_store_limit;
 extern const struct command cmd_stores;
 extern const struct command cmd_watch;
 
@@ -58,6 +59,7 @@ enum operation {
 	OP_OBJECTS,
 	OP_BACKING_STORE_CREATE,
 	OP_BACKING_STORE_DELETE,
+	OP_BACKING_STORE_LIMIT,
 	OP_BACKING_STORE_OPEN,
 	OP_BACKING_STORES,
 	OP_DEVICE_OPEN,

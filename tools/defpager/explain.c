@@ -86,6 +86,13 @@ static const struct reason backing_store_delete_reasons[] = {
 	{ }
 };
 
+static const struct reason backing_store_limit_reasons[] = {
+	{ EINVAL, "a limit must be at least a page" },
+	{ EPERM, "limiting a backing store needs CAP_SYS_ADMIN; run this as "
+		 "root" },
+	{ }
+};
+
 static const struct reason backing_stores_reasons[] = {
 	{ }
 };
@@ -151,6 +158,8 @@ static const struct reason common_reasons[] = {
 	{ ENODEV, "the backing store has been deleted" },
 	{ ENOMEM, "the kernel has no memory for this; free some and try "
 		  "again" },
+	{ EDQUOT, "it would exceed a limit of the backing store, of one object "
+		  "or of one user (defpager store-limit)" },
 	{ ENOTTY, "the loaded module does not know this request; it must be "
 		  "as new as this tool (modinfo defpager)" },
 	{ E2BIG, "the loaded module does not know all of this request; it must "
@@ -168,6 +177,7 @@ static const struct reason *const reasons[] = {
 	[OP_OBJECTS] = objects_reasons,
 	[OP_BACKING_STORE_CREATE] = backing_store_create_reasons,
 	[OP_BACKING_STORE_DELETE] = backing_store_delete_reasons,
+	[OP_BACKING_STORE_LIMIT] = backing_store_limit_reasons,
 	[OP_BACKING_STORE_OPEN] = backing_store_open_reasons,
 	[OP_BACKING_STORES] = backing_stores_reasons,
 	[OP_DEVICE_OPEN] = device_open_reasons,

@@ -10,6 +10,7 @@ static const struct command *const commands[] = {
 	&cmd_segment_remove,
 	&cmd_store_create,
 	&cmd_store_delete,
+	&cmd_store_limit,
 	&cmd_apply,
 	&cmd_run,
 	&cmd_info,

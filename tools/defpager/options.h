@@ -23,6 +23,7 @@ enum {
 	OPT_JSON,
 	OPT_NAME,
 	OPT_NOHEADINGS,
+	OPT_OBJECT,
 	OPT_OFFSET,
 	OPT_PRIORITY,
 	OPT_RECORD_SIZE,
@@ -30,6 +31,7 @@ enum {
 	OPT_STORE,
 	OPT_TARGET,
 	OPT_TOP,
+	OPT_USER,
 };
 
 /* Every command has it, and parse_options() answers it. */

@@ -316,6 +316,29 @@ int libdefpager_backing_store_alert(int backing_store,
 				    struct defpager_backing_store_alert *alert);
 
 /**
+ * libdefpager_backing_store_limit() - limit what one client may take
+ * @backing_store: from libdefpager_backing_store_open() or _create()
+ * @limit: in: size, flags (DEFPAGER_LIMIT_OBJECT, DEFPAGER_LIMIT_USER: which
+ *	to set; 0 only fetches them), object_bytes and user_bytes (0: no limit);
+ *	out: old_object_bytes, old_user_bytes
+ *
+ * The limits are of the space promised to one object, and to all objects that
+ * one user has created, of those confined to the store; the limits of the store
+ * DEFPAGER_DEFAULT_STORE are also those of objects which are confined to none.
+ * What exceeds one fails with EDQUOT, or SIGBUS through a mapping.  What was
+ * promised before stays so.
+ *
+ * Privilege: CAP_SYS_ADMIN in the initial user namespace.
+ *
+ * Return: 0, or
+ *  - -EINVAL: a limit is not 0, but less than a page; or its flag is not set.
+ *  - -ENODEV: the store has been deleted.
+ *  - -EPERM: the privilege is missing.
+ */
+int libdefpager_backing_store_limit(int backing_store,
+				    struct defpager_backing_store_limit *limit);
+
+/**
  * libdefpager_backing_store_info() - state of a backing store
  * @backing_store: from libdefpager_backing_store_open() or _create()
  * @info: in: size, flags (0); out: all else, amounts in bytes

@@ -52,6 +52,14 @@ libdefpager_backing_store_alert(int backing_store,
 			 alert);
 }
 
+LIBEXPORT int
+libdefpager_backing_store_limit(int backing_store,
+				struct defpager_backing_store_limit *limit)
+{
+	return lib_ioctl(backing_store, DEFPAGER_IOC_BACKING_STORE_LIMIT,
+			 limit);
+}
+
 LIB_DEFINE_LISTING(libdefpager_backing_stores, defpager_backing_store_info,
 		   DEFPAGER_IOC_BACKING_STORES)
 

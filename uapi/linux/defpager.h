@@ -76,6 +76,8 @@
 					_IO(DEFPAGER_IOC_TYPE, 0x24)
 #define DEFPAGER_IOC_BACKING_STORE_ALERT \
 					_IO(DEFPAGER_IOC_TYPE, 0x25)
+#define DEFPAGER_IOC_BACKING_STORE_LIMIT \
+					_IO(DEFPAGER_IOC_TYPE, 0x26)
 
 /* On an object descriptor, the memory object port. */
 #define DEFPAGER_IOC_OBJECT_INFO	_IO(DEFPAGER_IOC_TYPE, 0x40)
@@ -211,7 +213,9 @@ enum defpager_object_flags {
  * No storage is taken at creation: space for a page is promised at its first
  * touch, and if there is none that touch fails with ENOSPC (write) or SIGBUS
  * (mapping), without harm to anything else; after a segment was added it
- * succeeds.  This is also what happens while there is no segment at all.
+ * succeeds.  This is also what happens while there is no segment at all.  If
+ * it is not space that is lacking, but a limit that is in the way, the error is
+ * EDQUOT instead of ENOSPC: see &struct defpager_backing_store_limit.
  * fallocate() promises space for a range, and DEFPAGER_OBJECT_RESERVE for the
  * whole object, without taking memory for pages.
  *
@@ -232,6 +236,8 @@ enum defpager_object_flags {
  *    DEFPAGER_OBJECT_RESIDENT is combined with DEFPAGER_OBJECT_RESERVE or
  *    with a @backing_store.
  *  - ENOSPC: DEFPAGER_OBJECT_RESERVE, and there is not as much space.
+ *  - EDQUOT: DEFPAGER_OBJECT_RESERVE, and @object_size is more than a limit of
+ *    the store allows.
  *  - EBUSY: the store of @backing_store is being deleted.
  *  - EBADF: @backing_store is neither -1 nor an open descriptor.
  *  - EINVAL: @backing_store is a descriptor, but not of a backing store.
@@ -461,6 +467,9 @@ struct defpager_backing_store_create {
  * @pages_init_writes: out: those of them that were written
  * @failing_bytes: out: the part of @total_bytes in failing segments that is not
  *	bad
+ * @object_limit_bytes: out: what one object may be promised, or 0: any amount;
+ *	see &struct defpager_backing_store_limit
+ * @user_limit_bytes: out: what all objects of one user may be promised, or 0
  *
  * Fd: a backing store descriptor. Privilege: none. Never blocks for long.
  *
@@ -495,6 +504,8 @@ struct defpager_backing_store_info {
 	__u64 pages_init;
 	__u64 pages_init_writes;
 	__u64 failing_bytes;
+	__u64 object_limit_bytes;
+	__u64 user_limit_bytes;
 };
 
 /**
@@ -548,6 +559,70 @@ struct defpager_backing_store_alert {
 	__u32 fired;
 	__u32 reserved;
 	__u64 free_bytes;
+};
+
+/**
+ * enum defpager_limit_flags - limits of a backing store
+ * @DEFPAGER_LIMIT_OBJECT: of what one object may be promised
+ * @DEFPAGER_LIMIT_USER: of what all objects of one user may be promised
+ */
+enum defpager_limit_flags {
+	DEFPAGER_LIMIT_OBJECT = 1 << 0,
+	DEFPAGER_LIMIT_USER = 1 << 1,
+};
+
+/**
+ * struct defpager_backing_store_limit -
+ *	ioctl(DEFPAGER_IOC_BACKING_STORE_LIMIT)
+ * @size: in: sizeof(struct defpager_backing_store_limit)
+ * @flags: in: which limits to set, &enum defpager_limit_flags; 0 only fetches
+ *	them
+ * @object_bytes: in: with DEFPAGER_LIMIT_OBJECT what one object may be promised,
+ *	or 0: any amount; without it must be 0
+ * @user_bytes: in: likewise, with DEFPAGER_LIMIT_USER, for all objects of one
+ *	user together
+ * @old_object_bytes: out: the limit of one object before the call, or 0
+ * @old_user_bytes: out: the limit of one user before the call, or 0
+ *
+ * Fd: a backing store descriptor. Privilege: CAP_SYS_ADMIN.  Never blocks for
+ * long.
+ *
+ * Stands for nothing in Mach, where a client could take all there was.
+ *
+ * Limits are whole pages: what is left over is dropped, and less than one page
+ * is an error.  What counts is the space promised to an object, @reserved_bytes
+ * of &struct defpager_object_info, for pages in memory as well as for those on
+ * storage.  The user is the one who created the object (his file system user
+ * id, @owner of &struct defpager_object_info), or whom it was given by fchown(),
+ * and not who touches a page of it: what is shared counts once.  Nobody is
+ * excepted, not even root.
+ *
+ * The limits of a store hold for the objects confined to it.  Those of the store
+ * "default" also hold for objects that belong to the pager, wherever their
+ * pages are; what these are promised, together, counts apart from what those
+ * confined to "default" are.  Resident-only objects are promised nothing, and
+ * not limited.
+ *
+ * What would exceed a limit changes nothing, and fails: write(), fallocate()
+ * and DEFPAGER_IOC_OBJECT_CREATE with EDQUOT (a write() that has come part of
+ * its way tells how far), access to a mapping with SIGBUS.  It succeeds after
+ * something of the object's, or the user's, was freed, or the limit was raised.
+ * A limit that is less than what was promised already takes nothing away:
+ * only, nothing is added.  Nor is a limit in the way of removing a segment or
+ * deleting a store: objects that move to another store take along what they
+ * were promised, and count there.
+ *
+ * Errors beyond the common ones:
+ *
+ *  - EINVAL: a limit is not 0, but less than a page; or its flag is not set.
+ */
+struct defpager_backing_store_limit {
+	__u32 size;
+	__u32 flags;
+	__u64 object_bytes;
+	__u64 user_bytes;
+	__u64 old_object_bytes;
+	__u64 old_user_bytes;
 };
 
 /**

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Limits of a store: how much one object, and all objects of one user, may be
+ * promised.
+ *
+ * What counts is what counts for the space of the store, see promise.c: a page
+ * is charged before it may become dirty.  So page-out never fails by a limit,
+ * and lowering one takes nothing from anybody.
+ *
+ * What is promised to objects confined to a store counts with that store, and
+ * is limited by its limits.  What is promised to objects of the pager counts
+ * with the pool, apart from all of them, and is limited by the limits of the
+ * store that always exists.
+ *
+ * The user is the owner of the object, who created it or whom it was given by
+ * chown(), whoever touches the page.  For each store, or the pool, and each
+ * user who has an object there is a record of what is charged.  Objects point
+ * to theirs: records are allocated when an object is created, or moves, and
+ * never when a page is touched.  It is kept up to date without a limit, since
+ * there may be one later.
+ *
+ * Charging a user is the last thing that a promise depends on.  So nothing is
+ * ever charged that is given back because something else failed, and nobody is
+ * refused on account of that.
+ */
+#include <linux/slab.h>
+#include <linux/uidgid.h>
+
+#include "defpager.h"
+
+/* What a user's objects in one store, or in the pool, were promised. */
+struct defpager_user {
+	struct xarray *users;		/* where it is, by user id */
+	kuid_t uid;
+	unsigned long objects;		/* that point to it; lock of @users */
+	atomic64_t promised;		/* pages */
+	struct rcu_head rcu;
+};
+
+/* Users of the pool; those of a store are in the store. */
+static DEFINE_XARRAY(defpager_pool_users);
+
+static struct defpager_limits *defpager_limits(struct defpager_store *store)
+{
+	return store ? &store->limits : &defpager_default_store->limits;
+}
+
+/**
+ * defpager_user_get() - count an object of a user
+ * @store: the store it is confined to, or NULL for the pool; stays while the
+ *	record does
+ * @uid: the user
+ *
+ * Context: sleeps.
+ * Return: the record, until defpager_user_put(); or NULL if there is no memory.
+ */
+struct defpager_user *defpager_user_get(struct defpager_store *store,
+					kuid_t uid)
+{
+	struct xarray *users = store ? &store->users : &defpager_pool_users;
+	struct defpager_user *user, *old;
+
+	user = kzalloc(sizeof(*user), GFP_KERNEL_ACCOUNT);
+	if (!user)
+		return NULL;
+	user->users = users;
+	user->uid = uid;
+	xa_lock(users);
+	/* With the lock held again where it had to be let go for memory. */
+	old = __xa_cmpxchg(users, __kuid_val(uid), NULL, user,
+			   GFP_KERNEL_ACCOUNT);
+	if (old) {
+		kfree(user);
+		user = xa_is_err(old) ? NULL : old;
+	}
+	if (user)
+		user->objects++;
+	xa_unlock(users);
+	return user;
+}
+
+/* An object has gone, or moved: what it was promised is charged no more. */
+void defpager_user_put(struct defpager_user *user)
+{
+	struct xarray *users = user->users;
+	bool last;
+
+	xa_lock(users);
+	last = !--user->objects;
+	if (last)
+		__xa_erase(users, __kuid_val(user->uid));
+	xa_unlock(users);
+	if (!last)
+		return;
+	WARN_ON_ONCE(atomic64_read(&user->promised));
+	/* Somebody may still look at it: defpager_limit_check(). */
+	kfree_rcu(user, rcu);
+}
+
+static bool defpager_exceeds(u64 used, u64 nr, u64 limit)
+{
+	return limit && (used > limit || nr > limit - used);
+}
+
+/**
+ * defpager_limit_check() - may an object be promised more?
+ * @object: the object
+ * @store: its home, or NULL
+ * @nr: pages
+ *
+ * Context: its promise_lock, or the RCU read lock, held.
+ * Return: whether there is no limit against it now.  With its promise_lock held
+ *	that of objects stays so; that of its user may be reached by others.
+ */
+bool defpager_limit_check(struct defpager_object *object,
+			  struct defpager_store *store, u64 nr)
+{
+	struct defpager_user *user = rcu_dereference_check(object->user,
+				lockdep_is_held(&object->promise_lock));
+	struct defpager_limits *limits = defpager_limits(store);
+
+	return !defpager_exceeds(READ_ONCE(object->promised), nr,
+				 READ_ONCE(limits->object)) &&
+	       !defpager_exceeds(atomic64_read(&user->promised), nr,
+				 READ_ONCE(limits->user));
+}
+
+/* As it may be charged; without the lock it may have been between two homes. */
+int defpager_limit_look_again(struct defpager_object *object, u64 nr)
+{
+	struct defpager_store *store;
+	bool within;
+
+	spin_lock(&object->promise_lock);
+	store = rcu_dereference_protected(object->store,
+				lockdep_is_held(&object->promise_lock));
+	within = defpager_limit_check(object, store, nr);
+	spin_unlock(&object->promise_lock);
+	return within ? 0 : -EDQUOT;
+}
+
+static struct defpager_user *defpager_user(struct defpager_object *object)
+{
+	return rcu_dereference_protected(object->user,
+				lockdep_is_held(&object->promise_lock));
+}
+
+/**
+ * defpager_user_charge() - charge an object's user, within the limit
+ * @object: the object, its promise_lock held
+ * @store: its home, or NULL
+ * @nr: pages
+ *
+ * Return: whether it was within the limit.
+ */
+bool defpager_user_charge(struct defpager_object *object,
+			  struct defpager_store *store, u64 nr)
+{
+	u64 limit = READ_ONCE(defpager_limits(store)->user);
+	struct defpager_user *user = defpager_user(object);
+	s64 old;
+
+	if (!limit) {
+		atomic64_add(nr, &user->promised);
+		return true;
+	}
+	old = atomic64_read(&user->promised);
+	do {
+		if (defpager_exceeds(old, nr, limit))
+			return false;
+	} while (!atomic64_try_cmpxchg(&user->promised, &old, old + nr));
+	return true;
+}
+
+/* The object's promise_lock is held. */
+void defpager_user_uncharge(struct defpager_object *object, u64 nr)
+{
+	atomic64_sub(nr, &defpager_user(object)->promised);
+}
+
+/**
+ * defpager_user_move() - charge another user with what an object was promised
+ * @object: the object, its promise_lock held
+ * @user: who is charged from here on, whatever the limit
+ *
+ * Return: who was, for defpager_user_put() when the lock is given back.
+ */
+struct defpager_user *defpager_user_move(struct defpager_object *object,
+					 struct defpager_user *user)
+{
+	struct defpager_user *old = defpager_user(object);
+
+	atomic64_add(object->promised, &user->promised);
+	atomic64_sub(object->promised, &old->promised);
+	rcu_assign_pointer(object->user, user);
+	return old;
+}
+
+/**
+ * defpager_chown() - give an object another owner, who is charged for it
+ * @object: the object
+ * @uid: the owner
+ *
+ * Whether it exceeds a limit is not asked: only who may do anything does so.
+ *
+ * Context: sleeps.
+ * Return: 0 or -ENOMEM.
+ */
+int defpager_chown(struct defpager_object *object, kuid_t uid)
+{
+	struct defpager_store *store;
+	struct defpager_user *user;
+
+	/* It is promised nothing. */
+	if (defpager_object_resident(object))
+		return 0;
+	mutex_lock(&defpager_populate_lock);
+	/* The home, which does not change meanwhile, is there still. */
+	store = rcu_dereference_protected(object->store,
+				lockdep_is_held(&defpager_populate_lock));
+	user = defpager_user_get(store, uid);
+	if (user) {
+		spin_lock(&object->promise_lock);
+		user = defpager_user_move(object, user);
+		spin_unlock(&object->promise_lock);
+		object->inode.i_uid = uid;
+	}
+	mutex_unlock(&defpager_populate_lock);
+	if (!user)
+		return -ENOMEM;
+	defpager_user_put(user);
+	return 0;
+}
+
+/* --- what the limits are -------------------------------------------------- */
+
+/* Also what is listed; without a lock, the two are read one after the other. */
+void defpager_limits_info(struct defpager_store *store, u64 *object_bytes,
+			  u64 *user_bytes)
+{
+	*object_bytes = READ_ONCE(store->limits.object) << PAGE_SHIFT;
+	*user_bytes = READ_ONCE(store->limits.user) << PAGE_SHIFT;
+}
+
+/**
+ * defpager_limits_set() - set limits of a store
+ * @store: the store
+ * @arg: the request, which is valid; out: what the limits were
+ *
+ * Return: 0 or -ENODEV.
+ */
+int defpager_limits_set(struct defpager_store *store,
+			struct defpager_backing_store_limit *arg)
+{
+	int ret = 0;
+
+	mutex_lock(&defpager_stores_lock);
+	if (store->deleted) {
+		ret = -ENODEV;
+	} else {
+		defpager_limits_info(store, &arg->old_object_bytes,
+				     &arg->old_user_bytes);
+		if (arg->flags & DEFPAGER_LIMIT_OBJECT)
+			WRITE_ONCE(store->limits.object,
+				   arg->object_bytes >> PAGE_SHIFT);
+		if (arg->flags & DEFPAGER_LIMIT_USER)
+			WRITE_ONCE(store->limits.user,
+				   arg->user_bytes >> PAGE_SHIFT);
+	}
+	mutex_unlock(&defpager_stores_lock);
+	return ret;
+}

@@ -150,6 +150,33 @@ struct folio *defpager_add_folio(struct defpager_object *object, pgoff_t index,
 	return __defpager_add_folio(mapping, index, gfp);
 }
 
+static bool defpager_untouched(struct defpager_object *object, pgoff_t index)
+{
+	return defpager_map_get(&object->map, index) == DEFPAGER_ENTRY_NONE;
+}
+
+/* Would a page, if it is touched for the first time, be refused? */
+static int defpager_look_first(struct defpager_object *object, pgoff_t index)
+{
+	int ret = 0;
+
+	if (!defpager_object_prepaid(object) &&
+	    defpager_untouched(object, index))
+		ret = defpager_promise_check(object, 1);
+	if (!ret)
+		return 0;
+	/*
+	 * Not if it is this very page that somebody was promised the last space
+	 * for.  His folio is in the page cache before that, and until the map
+	 * knows: so look there first, and after the promises.
+	 */
+	smp_rmb(); /* see above */
+	if (defpager_cached(object, index))
+		return 0;
+	smp_rmb(); /* see above */
+	return defpager_untouched(object, index) ? ret : 0;
+}
+
 /**
  * defpager_get_folio() - bring a page into memory
  * @object: the object
@@ -160,7 +187,7 @@ struct folio *defpager_add_folio(struct defpager_object *object, pgoff_t index,
  *
  * Context: mapping->invalidate_lock or i_rwsem held; sleeps.
  * Return: the folio, locked and with a reference; or an error pointer:
- *	-ENOSPC, -ENOMEM, -EIO.
+ *	-ENOSPC, -EDQUOT, -ENOMEM, -EIO.
  */
 struct folio *defpager_get_folio(struct defpager_object *object, pgoff_t index,
 				 gfp_t gfp, bool overwrite)
@@ -168,12 +195,10 @@ struct folio *defpager_get_folio(struct defpager_object *object, pgoff_t index,
 	struct address_space *mapping = object->inode.i_mapping;
 	struct folio *folio;
 	bool added;
-	int ret = 0;
+	int ret;
 
 	/* Look before a folio is allocated in vain. */
-	if (!defpager_object_prepaid(object) &&
-	    defpager_map_get(&object->map, index) == DEFPAGER_ENTRY_NONE)
-		ret = defpager_promise_check(object, 1);
+	ret = defpager_look_first(object, index);
 	if (ret)
 		return ERR_PTR(ret);
 	do {

@@ -583,7 +583,7 @@ bool defpager_user_charge(struct defpager_object *object,
 			  struct defpager_store *store, u64 nr);
 void defpager_user_uncharge(struct defpager_object *object, u64 nr);
 struct defpager_user *defpager_user_move(struct defpager_object *object,
-					 struct defpager_user *user);
+					 struct defpager_user *user, u64 limit);
 int defpager_chown(struct defpager_object *object, kuid_t uid);
 void defpager_limits_info(struct defpager_store *store, u64 *object_bytes,
 			  u64 *user_bytes);

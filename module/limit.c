@@ -23,6 +23,7 @@
  * ever charged that is given back because something else failed, and nobody is
  * refused on account of that.
  */
+#include <linux/capability.h>
 #include <linux/slab.h>
 #include <linux/uidgid.h>
 
@@ -145,19 +146,8 @@ static struct defpager_user *defpager_user(struct defpager_object *object)
 				lockdep_is_held(&object->promise_lock));
 }
 
-/**
- * defpager_user_charge() - charge an object's user, within the limit
- * @object: the object, its promise_lock held
- * @store: its home, or NULL
- * @nr: pages
- *
- * Return: whether it was within the limit.
- */
-bool defpager_user_charge(struct defpager_object *object,
-			  struct defpager_store *store, u64 nr)
+static bool defpager_charge(struct defpager_user *user, u64 nr, u64 limit)
 {
-	u64 limit = READ_ONCE(defpager_limits(store)->user);
-	struct defpager_user *user = defpager_user(object);
 	s64 old;
 
 	if (!limit) {
@@ -172,6 +162,21 @@ bool defpager_user_charge(struct defpager_object *object,
 	return true;
 }
 
+/**
+ * defpager_user_charge() - charge an object's user, within the limit
+ * @object: the object, its promise_lock held
+ * @store: its home, or NULL
+ * @nr: pages
+ *
+ * Return: whether it was within the limit.
+ */
+bool defpager_user_charge(struct defpager_object *object,
+			  struct defpager_store *store, u64 nr)
+{
+	return defpager_charge(defpager_user(object), nr,
+			       READ_ONCE(defpager_limits(store)->user));
+}
+
 /* The object's promise_lock is held. */
 void defpager_user_uncharge(struct defpager_object *object, u64 nr)
 {
@@ -181,19 +186,47 @@ void defpager_user_uncharge(struct defpager_object *object, u64 nr)
 /**
  * defpager_user_move() - charge another user with what an object was promised
  * @object: the object, its promise_lock held
- * @user: who is charged from here on, whatever the limit
+ * @user: who is charged from here on; may be the one who is already
+ * @limit: of that user, or 0
  *
- * Return: who was, for defpager_user_put() when the lock is given back.
+ * Return: whose record the object has no longer, for defpager_user_put() when
+ *	the lock is given back; NULL if the limit was exceeded, as never by 0.
  */
 struct defpager_user *defpager_user_move(struct defpager_object *object,
-					 struct defpager_user *user)
+					 struct defpager_user *user, u64 limit)
 {
 	struct defpager_user *old = defpager_user(object);
 
-	atomic64_add(object->promised, &user->promised);
+	/* For a moment he would be charged twice, and refused something else. */
+	if (user == old)
+		return old;
+	if (!defpager_charge(user, object->promised, limit))
+		return NULL;
 	atomic64_sub(object->promised, &old->promised);
 	rcu_assign_pointer(object->user, user);
 	return old;
+}
+
+/* With defpager_populate_lock held: the home does not change, and is there. */
+static int __defpager_chown(struct defpager_object *object, kuid_t uid)
+{
+	struct defpager_store *store = rcu_dereference_protected(object->store,
+				lockdep_is_held(&defpager_populate_lock));
+	/* As quotas have it: it is not only who may do anything that comes here. */
+	u64 limit = capable(CAP_SYS_RESOURCE) ? 0 :
+		    READ_ONCE(defpager_limits(store)->user);
+	struct defpager_user *user = defpager_user_get(store, uid), *old;
+
+	if (!user)
+		return -ENOMEM;
+	spin_lock(&object->promise_lock);
+	old = defpager_user_move(object, user, limit);
+	spin_unlock(&object->promise_lock);
+	if (old)
+		object->inode.i_uid = uid;
+	/* While the object is in the store, in which the record is. */
+	defpager_user_put(old ? old : user);
+	return old ? 0 : -EDQUOT;
 }
 
 /**
@@ -201,35 +234,21 @@ struct defpager_user *defpager_user_move(struct defpager_object *object,
  * @object: the object
  * @uid: the owner
  *
- * Whether it exceeds a limit is not asked: only who may do anything does so.
- *
  * Context: sleeps.
- * Return: 0 or -ENOMEM.
+ * Return: 0; -ENOMEM; -EDQUOT if he would exceed his limit, and the caller may
+ *	not have him do so.
  */
 int defpager_chown(struct defpager_object *object, kuid_t uid)
 {
-	struct defpager_store *store;
-	struct defpager_user *user;
+	int ret;
 
 	/* It is promised nothing. */
 	if (defpager_object_resident(object))
 		return 0;
 	mutex_lock(&defpager_populate_lock);
-	/* The home, which does not change meanwhile, is there still. */
-	store = rcu_dereference_protected(object->store,
-				lockdep_is_held(&defpager_populate_lock));
-	user = defpager_user_get(store, uid);
-	if (user) {
-		spin_lock(&object->promise_lock);
-		user = defpager_user_move(object, user);
-		spin_unlock(&object->promise_lock);
-		object->inode.i_uid = uid;
-	}
+	ret = __defpager_chown(object, uid);
 	mutex_unlock(&defpager_populate_lock);
-	if (!user)
-		return -ENOMEM;
-	defpager_user_put(user);
-	return 0;
+	return ret;
 }
 
 /* --- what the limits are -------------------------------------------------- */

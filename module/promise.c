@@ -418,18 +418,18 @@ int defpager_promise_check(struct defpager_object *object, u64 nr)
 {
 	int ret = __defpager_promise_check(object, nr);
 	struct defpager_store *store;
+	bool moved = true;
 
-	if (ret == -EDQUOT)
-		return defpager_limit_look_again(object, nr);
-	if (!ret)
-		return 0;
 	/* Not if somebody has just taken what he is going to give back. */
-	store = defpager_borrow_stop(object);
-	mutex_lock(&defpager_populate_lock);
-	ret = __defpager_promise_check(object, nr);
-	mutex_unlock(&defpager_populate_lock);
-	defpager_borrow_go_on(store);
-	return ret;
+	while (ret == -ENOSPC && moved) {
+		store = defpager_borrow_stop(object);
+		mutex_lock(&defpager_populate_lock);
+		ret = __defpager_promise_check(object, nr);
+		moved = store != rcu_access_pointer(object->store);
+		mutex_unlock(&defpager_populate_lock);
+		defpager_borrow_go_on(store);
+	}
+	return ret == -EDQUOT ? defpager_limit_look_again(object, nr) : ret;
 }
 
 /* --- other homes ---------------------------------------------------------- */
@@ -494,7 +494,7 @@ static int __defpager_rehome(struct defpager_object *object,
 	atomic64_sub(back_slots, &to->stale);
 	rcu_assign_pointer(object->store, to);
 	defpager_stale_begin(object, from, spare);
-	*user = defpager_user_move(object, *user);
+	*user = defpager_user_move(object, *user, 0);
 	defpager_give_promise(from, object->promised - object->home_slots);
 	object->home_slots = back_slots;
 	return 0;

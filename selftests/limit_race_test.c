@@ -324,6 +324,7 @@ struct exact {
 	volatile int failed;	/* an errno */
 };
 
+/* All do so with the same pages, more or less at the same time. */
 static void *touch_pages(void *arg)
 {
 	struct exact *exact = arg;
@@ -335,6 +336,20 @@ static void *touch_pages(void *arg)
 		if (madvise(exact->map + pages(page), page_size(),
 			    MADV_POPULATE_WRITE))
 			exact->failed = errno;
+	}
+	return NULL;
+}
+
+static void *write_pages(void *arg)
+{
+	struct exact *exact = arg;
+	uint64_t random = 88172645463325252;
+	int error;
+
+	while (!exact->stop && !exact->failed) {
+		error = write_page(exact->fd, next_random(&random) % EXACT);
+		if (error)
+			exact->failed = error;
 	}
 	return NULL;
 }
@@ -360,8 +375,10 @@ static void *reserve_and_punch(void *arg)
 static void count_once(struct __test_metadata *_metadata, int pager, int store,
 		       int where)
 {
+	void *(*const users[])(void *) = { reserve_and_punch, touch_pages,
+					   touch_pages, write_pages };
 	struct exact exact = { .failed = 0 };
-	pthread_t threads[3];
+	pthread_t threads[ARRAY_SIZE(users)];
 
 	exact.fd = object_create_with(pager, where, pages(EXACT), 0);
 	ASSERT_LE(0, exact.fd);
@@ -370,14 +387,13 @@ static void count_once(struct __test_metadata *_metadata, int pager, int store,
 	ASSERT_NE(MAP_FAILED, exact.map);
 	limit_object(store, pages(EXACT));
 	limit_user(store, pages(EXACT));
-	for (int i = 0; i < 3; i++)
-		must(!pthread_create(&threads[i], NULL, i ? touch_pages :
-				     reserve_and_punch, &exact));
+	for (size_t i = 0; i < ARRAY_SIZE(users); i++)
+		must(!pthread_create(&threads[i], NULL, users[i], &exact));
 	for (double end = now() + test_seconds(SECONDS);
 	     now() < end && !exact.failed;)
 		sleep_ms(10);
 	exact.stop = true;
-	for (int i = 0; i < 3; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(users); i++)
 		pthread_join(threads[i], NULL);
 	EXPECT_EQ(0, exact.failed)
 		TH_LOG("%s", strerror(exact.failed));

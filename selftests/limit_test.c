@@ -5,6 +5,8 @@
  * room again. limit_race_test.c has many who take and give at a time.
  */
 #include <grp.h>
+#include <linux/capability.h>
+#include <sys/syscall.h>
 
 #include "limit_utils.h"
 #include <kselftest_harness.h>
@@ -345,7 +347,38 @@ TEST_F(limit, of_one_user_is_not_that_of_another)
 	close(other.fd);
 }
 
-/* Who is given an object is charged for it, whatever his limit. */
+static int give_without_capability(void *arg)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[2];
+
+	must(!syscall(SYS_capget, &header, data));
+	data[CAP_SYS_RESOURCE / 32].effective &=
+		~(1U << CAP_SYS_RESOURCE % 32);
+	must(!syscall(SYS_capset, &header, data));
+	return fchown(*(int *)arg, NOBODY, -1) ? errno : 0;
+}
+
+/* Or the limit would be as large as there are ids which one may give to. */
+TEST_F(limit, is_not_escaped_by_giving)
+{
+	int fd = new_object(self, 64), other = new_object(self, 64);
+
+	EXPECT_EQ(0, reserve(fd, 0, LIMIT));
+	limit_user(self->store, pages(LIMIT));
+	EXPECT_EQ(0, in_child(give_without_capability, &fd));
+	EXPECT_EQ(0, reserve(other, 0, 1));
+	EXPECT_EQ(EDQUOT, in_child(give_without_capability, &other));
+	/* He is still charged for what he could not give. */
+	EXPECT_EQ(0, reserve(other, 1, LIMIT - 1));
+	EXPECT_EQ(EDQUOT, write_page(other, LIMIT));
+	close(other);
+	close(fd);
+}
+
+/* Who is given an object is charged for it, by root whatever his limit. */
 TEST_F(limit, follows_the_owner)
 {
 	int fd = new_object(self, 64), other = new_object(self, 64);

@@ -465,7 +465,7 @@ static inline void reclaim(const struct reclaimer *reclaimer,
  * itself so slow that a round may take longer than all of them elsewhere.
  */
 #define FORCE_OUT_SECONDS 60
-#define FORCE_OUT_ROUNDS 4
+#define FORCE_OUT_ROUNDS 10
 
 /*
  * Page-out is asynchronous, in that reclaim asks for a page, a worker writes

@@ -610,7 +610,8 @@ enum defpager_limit_flags {
  * A limit that is less than what was promised already takes nothing away:
  * only, nothing is added.  Nor is a limit in the way of removing a segment or
  * deleting a store: objects that move to another store take along what they
- * were promised, and count there.
+ * were promised, and count there.  But fchown() to a user who would exceed his
+ * limit by that is EDQUOT, unless the caller has CAP_SYS_RESOURCE.
  *
  * Errors beyond the common ones:
  *

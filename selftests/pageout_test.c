@@ -165,6 +165,23 @@ TEST_F(object, out_again_after_a_change)
 	EXPECT_EQ(99, self->map[pages(3)]);
 }
 
+TEST_F(object, out_of_zeros_forgets_what_was_stored)
+{
+	static const char zeros[1 << 16];
+
+	ASSERT_TRUE(object_out(self->fd, 0, 0));
+	ASSERT_GE(sizeof(zeros), page_size());
+	if (variant->mapped)
+		memset(self->map + pages(3), 0, page_size());
+	else
+		ASSERT_EQ(page_size(), pwrite(self->fd, zeros, page_size(),
+					      pages(3)));
+	ASSERT_TRUE(object_out(self->fd, 0, 0));
+	EXPECT_EQ(pages(PAGES / 2 - 1), object_stored(self->fd));
+	EXPECT_EQ(0, self->map[pages(3)]);
+	EXPECT_EQ(5, self->map[pages(4)]);
+}
+
 TEST_F(object, in_brings_pages)
 {
 	ASSERT_TRUE(object_out(self->fd, 0, 0));

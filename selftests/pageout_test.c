@@ -439,4 +439,44 @@ TEST_F(object, out_and_in_while_written_to)
 		EXPECT_EQ((char)(i + 1), self->map[pages(i)]);
 }
 
+static void *read_on(void *arg)
+{
+	struct writer *reader = arg;
+
+	while (!reader->stop)
+		(void)*(volatile char *)reader->map;
+	return NULL;
+}
+
+/*
+ * Who finds that a page has never been written to, and then brings zeros for it,
+ * may be overtaken by somebody who writes to it and by page-out. Some of those
+ * who are late come when all is over.
+ */
+TEST_F(object, in_while_written_and_out_for_the_first_time)
+{
+	struct writer reader = { .map = self->map + pages(PAGES - 1) };
+	char content[page_size()];
+	pthread_t thread;
+	int zeros = 0;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, read_on, &reader));
+	for (int i = 1; i <= 50; i++) {
+		memset(content, i, page_size());
+		if (madvise(reader.map, page_size(), MADV_REMOVE) ||
+		    pwrite(self->fd, content, page_size(), pages(PAGES - 1)) !=
+			    (ssize_t)page_size() ||
+		    object_pageout(self->fd, OUT | WAIT, pages(PAGES - 1), 0,
+				   &self->arg))
+			break;
+		/* Looking at once would bring the page in for who is late. */
+		sleep_ms(5);
+		zeros += *(volatile char *)reader.map != i;
+	}
+	reader.stop = true;
+	pthread_join(thread, NULL);
+	EXPECT_EQ(50, content[0]);
+	EXPECT_EQ(0, zeros);
+}
+
 TEST_HARNESS_MAIN

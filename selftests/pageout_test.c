@@ -439,6 +439,52 @@ TEST_F(object, out_and_in_while_written_to)
 		EXPECT_EQ((char)(i + 1), self->map[pages(i)]);
 }
 
+/* Who changes some pages and has all of them paged out, and others do so, too. */
+struct pusher {
+	pthread_t thread;
+	int fd;
+	size_t first;
+	bool good;
+};
+
+#define PUSHERS	4
+#define ROUNDS	25
+
+static void *push_out(void *arg)
+{
+	struct pusher *pusher = arg;
+	struct defpager_object_pageout out;
+
+	pusher->good = true;
+	for (char round = 1; round <= ROUNDS; round++) {
+		for (size_t i = pusher->first; i < PAGES; i += PUSHERS)
+			pusher->good &= pwrite(pusher->fd, &round, 1,
+					       pages(i)) == 1;
+		pusher->good &= !object_pageout(pusher->fd, OUT | WAIT, 0, 0,
+						&out);
+	}
+	return NULL;
+}
+
+/* What one of them has marked another one may have written by then. */
+TEST_F(object, out_by_several_at_once)
+{
+	struct pusher pushers[PUSHERS];
+
+	for (size_t i = 0; i < PUSHERS; i++) {
+		pushers[i] = (struct pusher) { .fd = self->fd, .first = i };
+		ASSERT_EQ(0, pthread_create(&pushers[i].thread, NULL, push_out,
+					    &pushers[i]));
+	}
+	for (size_t i = 0; i < PUSHERS; i++) {
+		ASSERT_EQ(0, pthread_join(pushers[i].thread, NULL));
+		EXPECT_TRUE(pushers[i].good);
+	}
+	ASSERT_TRUE(object_out(self->fd, 0, 0));
+	for (size_t i = 0; i < PAGES; i++)
+		EXPECT_EQ(ROUNDS, self->map[pages(i)]);
+}
+
 static void *read_on(void *arg)
 {
 	struct writer *reader = arg;

@@ -11,8 +11,8 @@ comma	:= ,
 # "make check KERNEL=6.1,debug TESTS=paging_test", "make bench KERNEL=6.12"
 options	= $(foreach item,$(subst $(comma), ,$(2)),$(1) $(item))
 
-.PHONY: all module tools selftests packages demo check bench lint install \
-	clean help
+.PHONY: all module tools selftests packages demo check mutate bench lint \
+	install clean help
 
 all: module tools selftests	## build module, library, tool and tests
 
@@ -41,6 +41,9 @@ demo: packages	## show in a guest what it does, from nothing; 5 minutes
 check: packages	## run all tests in guests; KERNEL=6.1, TESTS=NAME choose
 	selftests/check $(call options,--kernel,$(KERNEL)) \
 		$(call options,--tests,$(TESTS))
+
+mutate: packages	## break the module on purpose: do tests notice? NAME= chooses
+	selftests/mutate $(subst $(comma), ,$(NAME))
 
 bench: packages	## compare with memfd and swap on the model machine; KERNEL=
 	tools/bench/bench $(call options,--kernel,$(KERNEL))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Punching, zeroing and cutting off pages while they are on their way out or in
+ * Punching, zeroing, cutting off and changing pages while they are on their way,
  * and others write to their neighbours. Nothing that was written is lost, and
  * nothing that was taken away comes back; nor is space lost, or given twice.
  */
@@ -552,6 +552,27 @@ static int out_and_wait(int fd)
 
 	return object_pageout(fd, DEFPAGER_PAGEOUT_OUT | DEFPAGER_PAGEOUT_WAIT,
 			      0, 0, &arg);
+}
+
+/* What is written to them then is newer than what is on its way. */
+TEST_F(stopped, change_of_pages_on_their_way_out)
+{
+	struct defpager_object_pageout arg;
+
+	ASSERT_EQ(0, dm_suspend(self->dm, true));
+	self->suspended = true;
+	ASSERT_EQ(0, object_pageout(self->fd, DEFPAGER_PAGEOUT_OUT, 0, 0,
+				    &arg));
+	ASSERT_TRUE(wait_until(!object_pageout(self->fd, DEFPAGER_PAGEOUT_IN, 0,
+					       0, &arg) && !arg.dirty_bytes));
+	ASSERT_EQ(1, pwrite(self->fd, "b", 1, pages(3)));
+	self->map[pages(4)] = 'c';
+	ASSERT_EQ(0, dm_suspend(self->dm, false));
+	self->suspended = false;
+	ASSERT_TRUE(object_out(self->fd, 0, 0));
+	for (size_t i = 0; i < 8; i++)
+		EXPECT_EQ(i == 3 ? 'b' : i == 4 ? 'c' : 'a',
+			  self->map[pages(i)]);
 }
 
 TEST_F(stopped, page_out_can_be_interrupted)

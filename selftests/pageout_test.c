@@ -165,6 +165,23 @@ TEST_F(object, out_again_after_a_change)
 	EXPECT_EQ(99, self->map[pages(3)]);
 }
 
+TEST_F(object, out_of_zeros_forgets_what_was_stored)
+{
+	static const char zeros[1 << 16];
+
+	ASSERT_TRUE(object_out(self->fd, 0, 0));
+	ASSERT_GE(sizeof(zeros), page_size());
+	if (variant->mapped)
+		memset(self->map + pages(3), 0, page_size());
+	else
+		ASSERT_EQ(page_size(), pwrite(self->fd, zeros, page_size(),
+					      pages(3)));
+	ASSERT_TRUE(object_out(self->fd, 0, 0));
+	EXPECT_EQ(pages(PAGES / 2 - 1), object_stored(self->fd));
+	EXPECT_EQ(0, self->map[pages(3)]);
+	EXPECT_EQ(5, self->map[pages(4)]);
+}
+
 TEST_F(object, in_brings_pages)
 {
 	ASSERT_TRUE(object_out(self->fd, 0, 0));
@@ -420,6 +437,92 @@ TEST_F(object, out_and_in_while_written_to)
 		EXPECT_EQ(writer.last, *(uint32_t *)(self->map + pages(i)));
 	for (size_t i = 0; i < PAGES / 2; i++)
 		EXPECT_EQ((char)(i + 1), self->map[pages(i)]);
+}
+
+/* Who changes some pages and has all of them paged out, and others do so, too. */
+struct pusher {
+	pthread_t thread;
+	int fd;
+	size_t first;
+	bool good;
+};
+
+#define PUSHERS	4
+#define ROUNDS	25
+
+static void *push_out(void *arg)
+{
+	struct pusher *pusher = arg;
+	struct defpager_object_pageout out;
+
+	pusher->good = true;
+	for (char round = 1; round <= ROUNDS; round++) {
+		for (size_t i = pusher->first; i < PAGES; i += PUSHERS)
+			pusher->good &= pwrite(pusher->fd, &round, 1,
+					       pages(i)) == 1;
+		pusher->good &= !object_pageout(pusher->fd, OUT | WAIT, 0, 0,
+						&out);
+	}
+	return NULL;
+}
+
+/* What one of them has marked another one may have written by then. */
+TEST_F(object, out_by_several_at_once)
+{
+	struct pusher pushers[PUSHERS];
+
+	for (size_t i = 0; i < PUSHERS; i++) {
+		pushers[i] = (struct pusher) { .fd = self->fd, .first = i };
+		ASSERT_EQ(0, pthread_create(&pushers[i].thread, NULL, push_out,
+					    &pushers[i]));
+	}
+	for (size_t i = 0; i < PUSHERS; i++) {
+		ASSERT_EQ(0, pthread_join(pushers[i].thread, NULL));
+		EXPECT_TRUE(pushers[i].good);
+	}
+	ASSERT_TRUE(object_out(self->fd, 0, 0));
+	for (size_t i = 0; i < PAGES; i++)
+		EXPECT_EQ(ROUNDS, self->map[pages(i)]);
+}
+
+static void *read_on(void *arg)
+{
+	struct writer *reader = arg;
+
+	while (!reader->stop)
+		(void)*(volatile char *)reader->map;
+	return NULL;
+}
+
+/*
+ * Who finds that a page has never been written to, and then brings zeros for it,
+ * may be overtaken by somebody who writes to it and by page-out. Some of those
+ * who are late come when all is over.
+ */
+TEST_F(object, in_while_written_and_out_for_the_first_time)
+{
+	struct writer reader = { .map = self->map + pages(PAGES - 1) };
+	char content[page_size()];
+	pthread_t thread;
+	int zeros = 0;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, read_on, &reader));
+	for (int i = 1; i <= 50; i++) {
+		memset(content, i, page_size());
+		if (madvise(reader.map, page_size(), MADV_REMOVE) ||
+		    pwrite(self->fd, content, page_size(), pages(PAGES - 1)) !=
+			    (ssize_t)page_size() ||
+		    object_pageout(self->fd, OUT | WAIT, pages(PAGES - 1), 0,
+				   &self->arg))
+			break;
+		/* Looking at once would bring the page in for who is late. */
+		sleep_ms(5);
+		zeros += *(volatile char *)reader.map != i;
+	}
+	reader.stop = true;
+	pthread_join(thread, NULL);
+	EXPECT_EQ(50, content[0]);
+	EXPECT_EQ(0, zeros);
 }
 
 TEST_HARNESS_MAIN

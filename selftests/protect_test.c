@@ -219,6 +219,34 @@ TEST_F(store, equal_pages_look_different_if_encrypted)
 	EXPECT_EQ(hidden ? 0 : page_size() / 16 - 1, equal);
 }
 
+/* The same page of another object, in the same store. */
+TEST_F(store, equal_objects_look_different_if_encrypted)
+{
+	bool hidden = variant->flags & DEFPAGER_STORE_ENCRYPT;
+	struct defpager_object_create create = object_request(self->size);
+	char first[page_size()], second[page_size()];
+	char *map;
+
+	create.backing_store = self->store;
+	ASSERT_EQ(0, defpager_ioctl(self->pager, DEFPAGER_IOC_OBJECT_CREATE,
+				    &create));
+	map = mmap(NULL, self->size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		   create.fd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	fill(self->map, self->size);
+	fill(map, self->size);
+	ASSERT_TRUE(page_out(self->object, self->map, self->size));
+	ASSERT_TRUE(page_out(create.fd, map, self->size));
+	ASSERT_TRUE(disk_page(self->disk, disk_offset(self->object, 0), first,
+			      false));
+	ASSERT_TRUE(disk_page(self->disk, disk_offset(create.fd, 0), second,
+			      false));
+	EXPECT_EQ(hidden, memcmp(first, second, page_size()) != 0);
+	EXPECT_TRUE(all_filled(map, self->size));
+	munmap(map, self->size);
+	close(create.fd);
+}
+
 TEST_F(store, changed_page_is_a_read_error_if_checked)
 {
 	bool checked = variant->flags & DEFPAGER_STORE_CHECKSUM;

@@ -477,8 +477,9 @@ static void defpager_pageout_pass_end(struct defpager_object *object, bool left)
 	if (!mapping_tagged(object->inode.i_mapping, PAGECACHE_TAG_TOWRITE))
 		atomic_set(&object->wanted, 0);
 	WRITE_ONCE(object->pageout_left, left);
+	/* What was left before that a pass has ended: defpager_out_pass(). */
 	smp_store_release(&object->pageout_passes, object->pageout_passes + 1);
-	smp_store_release(&object->pageout_passing, false);
+	smp_store_release(&object->pageout_passing, false); /* likewise */
 	if (wq_has_sleeper(&defpager_progress_wait))
 		wake_up_all(&defpager_progress_wait);
 }

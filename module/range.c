@@ -167,11 +167,12 @@ static int defpager_out_pass(struct defpager_object *object)
 {
 	unsigned int passes;
 
-	if (!smp_load_acquire(&object->pageout_passing))
+	/* All three pair with defpager_pageout_pass_end(). */
+	if (!smp_load_acquire(&object->pageout_passing)) /* see above */
 		return 0;
 	passes = READ_ONCE(object->pageout_passes);
-	while (smp_load_acquire(&object->pageout_passing) &&
-	       smp_load_acquire(&object->pageout_passes) == passes)
+	while (smp_load_acquire(&object->pageout_passing) && /* see above */
+	       smp_load_acquire(&object->pageout_passes) == passes) /* too */
 		if (defpager_wait_for(!READ_ONCE(object->pageout_passing) ||
 				      READ_ONCE(object->pageout_passes) !=
 				      passes) < 0)

@@ -252,30 +252,6 @@ TEST_F_TIMEOUT(fail, page_in, TIMEOUT)
 	SWEEP(.try = try_page_in, .evict = true);
 }
 
-static int try_page_out(FIXTURE_DATA(fail) *self)
-{
-	struct defpager_object_pageout arg;
-
-	return object_pageout(self->memory.fd, DEFPAGER_PAGEOUT_OUT |
-			      DEFPAGER_PAGEOUT_WAIT, 0, 0, &arg);
-}
-
-TEST_F_TIMEOUT(fail, page_out, TIMEOUT)
-{
-	SWEEP(.try = try_page_out);
-}
-
-static int try_reserve(FIXTURE_DATA(fail) *self)
-{
-	return or_errno(fallocate(self->memory.fd, 0, PAGES(OBJECT_PAGES / 2),
-				  PAGES(OBJECT_PAGES / 2)));
-}
-
-TEST_F_TIMEOUT(fail, reserve, TIMEOUT)
-{
-	SWEEP(.try = try_reserve, .undo = undo_punch);
-}
-
 /* Both ends are in the middle of pages, which have to be read. */
 static int try_zero(FIXTURE_DATA(fail) *self)
 {
@@ -434,7 +410,8 @@ TEST_F_TIMEOUT(fail, drain_to_other_store, TIMEOUT)
 		EXPECT_TRUE(accounts_agree(&self->stores));
 		ASSERT_TRUE(object_is_whole(self));
 		/* And back. */
-		segment = segment_new(&self->stores, from, SEGMENT);
+		segment = segment_at(from, self->stores.disk, row.offset_bytes,
+				     SEGMENT);
 		ret = from;
 		from = to;
 		to = ret;
@@ -442,76 +419,6 @@ TEST_F_TIMEOUT(fail, drain_to_other_store, TIMEOUT)
 	TH_LOG("%d of %d allocations failed it", failed, nth - 2);
 	EXPECT_LT(0, segment);
 	EXPECT_LT(0, failed);
-}
-
-/* --- Whoever allocates --------------------------------------------------- */
-
-/*
- * Everything that the module allocates, in workers too, fails now and then,
- * while pages go out and in. Who is told so is told that memory is short.
- */
-static uint64_t module_start(void)
-{
-	unsigned long long start = 0;
-	FILE *file = fopen("/sys/module/defpager/sections/.text", "r");
-
-	must(file && fscanf(file, "%llx", &start) == 1);
-	fclose(file);
-	return start;
-}
-
-static void fail_in_module(bool on)
-{
-	const char *const which[] = { "failslab", "fail_page_alloc" };
-	char path[128];
-
-	for (int i = 0; i < 2; i++) {
-#define SET(file, ...) do {						\
-		snprintf(path, sizeof(path), DEBUGFS "/%s/" file, which[i]); \
-		must(write_text(path, __VA_ARGS__) == 0);		\
-	} while (0)
-		SET("require-start", "0x%llx",
-		    on ? (unsigned long long)module_start() : 0);
-		SET("require-end", "0x%llx",
-		    on ? (unsigned long long)module_start() + (1 << 20) : ~0ULL);
-		SET("stacktrace-depth", "32");
-		SET("times", "-1");
-		SET("probability", on ? "10" : "0");
-#undef SET
-	}
-}
-
-TEST_F_TIMEOUT(fail, now_and_then_anywhere, TIMEOUT)
-{
-	char content[page_size()], expected[page_size()];
-	int round, page, failed = 0;
-	uint64_t seed = 1;
-	ssize_t ret;
-
-	fill_all(&self->memory, 1);
-	fail_in_module(true);
-	for (round = 0; round < 2000; round++) {
-		if (round % 20 == 0)
-			ask_to_evict(&self->memory);
-		page = next_random(&seed) % OBJECT_PAGES;
-		fill_page(expected, page, 1);
-		ret = next_random(&seed) % 2 ?
-			pread(self->memory.fd, content, page_size(),
-			      PAGES(page)) :
-			pwrite(self->memory.fd, expected, page_size(),
-			       PAGES(page));
-		if (ret < 0) {
-			EXPECT_EQ(ENOMEM, errno);
-			failed++;
-		}
-	}
-	fail_in_module(false);
-	TH_LOG("%d of %d accesses failed", failed, round);
-	EXPECT_TRUE(verify_all(&self->memory, 1));
-	ASSERT_TRUE(evict(&self->memory));
-	EXPECT_TRUE(verify_all(&self->memory, 1));
-	EXPECT_TRUE(accounts_agree(&self->stores));
-	undo_punch(self);
 }
 
 TEST_HARNESS_MAIN

@@ -19,6 +19,9 @@
 /* Pages that were written to while they went out are tried so often. */
 #define DEFPAGER_OUT_ROUNDS	3
 
+/* Passes of the worker waited for in each. */
+#define DEFPAGER_OUT_PASSES	4
+
 /* Pages asked for at a time when coming in. */
 #define DEFPAGER_IN_RUN		64
 
@@ -185,18 +188,21 @@ static int defpager_out_pass(struct defpager_object *object)
  * away some time before it begins to write, so that one which goes on when there
  * are no marks may have some of ours; and it may give back those that it could
  * not write, for the next one.  After one that has left nothing, none is ours.
+ * While others use the object all the time that may never be.
  */
 static int defpager_out_wait(struct defpager_range *range)
 {
-	bool last = false;
+	unsigned int passes = DEFPAGER_OUT_PASSES;
 	int ret;
 
 	do {
 		ret = defpager_out_marks(range);
-		if (ret || last)
+		if (ret || !passes)
 			return ret;
+		passes--;
 		ret = defpager_out_pass(range->object);
-		last = !READ_ONCE(range->object->pageout_left);
+		if (!READ_ONCE(range->object->pageout_left))
+			passes = 0;
 	} while (ret > 0);
 	return ret;
 }

@@ -416,7 +416,7 @@ static void *count_up(void *arg)
 	return NULL;
 }
 
-TEST_F(object, out_and_in_while_written_to)
+TEST_F_TIMEOUT(object, out_and_in_while_written_to, 120)
 {
 	struct writer writer = { .map = self->map };
 	pthread_t thread;

@@ -68,7 +68,8 @@ equal "$(segment read_errors)" 0 "read errors"
 # --- reading -------------------------------------------------------------------
 
 in_group run_object 64M --store net
-cp "$object" "$scratch/copy"
+head -c 64M /dev/urandom >"$scratch/copy"
+in_group dd if="$scratch/copy" of="$object" bs=64K conv=notrunc status=none
 in_group cmp "$object" "$scratch/copy" || fail "content before any error"
 
 : >"$bad_reads"

@@ -19,6 +19,8 @@ static inline bool can_fail(void)
 	return !write_text(DEBUGFS "/failslab/ignore-gfp-wait", "N") &&
 	       !write_text(DEBUGFS "/failslab/verbose", "0") &&
 	       !write_text(DEBUGFS "/fail_page_alloc/ignore-gfp-wait", "N") &&
+	       !write_text(DEBUGFS "/fail_page_alloc/ignore-gfp-highmem",
+			   "N") &&
 	       !write_text(DEBUGFS "/fail_page_alloc/min-order", "0") &&
 	       !write_text(DEBUGFS "/fail_page_alloc/verbose", "0") &&
 	       !write_text(DEBUGFS "/fail_usercopy/require-end", "1");

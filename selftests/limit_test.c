@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "limit_utils.h"
+#include "store_utils.h"
 #include <kselftest_harness.h>
 
 #define NOBODY	65534
@@ -195,14 +196,9 @@ TEST_F(limit, of_an_object_by_write)
 
 TEST_F(limit, of_an_object_by_fault)
 {
-	struct memory memory = {
-		.fd = new_object(self, 64),
-		.size = pages(64),
-	};
+	struct memory memory = memory_create_in(self->pager, self->where,
+						pages(64));
 
-	memory.map = mmap(NULL, memory.size, PROT_READ | PROT_WRITE,
-			  MAP_SHARED, memory.fd, 0);
-	ASSERT_NE(MAP_FAILED, memory.map);
 	limit_object(self->store, pages(LIMIT));
 	for (uint64_t page = 0; page < LIMIT; page++)
 		EXPECT_TRUE(store_byte(memory_page(&memory, page), 'a'));
@@ -428,14 +424,9 @@ TEST_F(limit, gives_room_when_space_is_freed)
 
 TEST_F(limit, below_what_is_used_takes_nothing_away)
 {
-	struct memory memory = {
-		.fd = new_object(self, 64),
-		.size = pages(64),
-	};
+	struct memory memory = memory_create_in(self->pager, self->where,
+						pages(64));
 
-	memory.map = mmap(NULL, memory.size, PROT_READ | PROT_WRITE,
-			  MAP_SHARED, memory.fd, 0);
-	ASSERT_NE(MAP_FAILED, memory.map);
 	fill(&memory, 0, 2 * LIMIT, 1);
 	limit_object(self->store, pages(LIMIT));
 	limit_user(self->store, pages(LIMIT));

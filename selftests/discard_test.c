@@ -7,7 +7,7 @@
  * takes no space in the file. null_blk makes discards that take their time.
  */
 #include "null_blk_utils.h"
-#include "store_utils.h"
+#include "raw_utils.h"
 
 #include "kselftest_harness.h"
 
@@ -46,23 +46,6 @@ struct device {
 	struct discards before;	/* when it was another device */
 };
 
-/* What no page of a test has in it. */
-#define RAW_GENERATION 77
-
-static void raw_fill(const struct device *device, uint64_t pages)
-{
-	char *buffer = calloc(1, page_size());
-	uint64_t page;
-
-	must(buffer);
-	for (page = 0; page < pages; page++) {
-		fill_page(buffer, page, RAW_GENERATION);
-		must(pwrite(device->file, buffer, page_size(), PAGES(page)) ==
-		     (ssize_t)page_size());
-	}
-	free(buffer);
-}
-
 static struct device device_new(uint64_t pages)
 {
 	struct device device = {
@@ -98,32 +81,6 @@ static uint64_t device_bytes(const struct device *device)
 
 	must(!fstat(device->file, &st));
 	return st.st_blocks * 512;
-}
-
-/* Whether bytes of the device are what raw_fill() wrote, or zero. */
-static bool raw_is(const struct device *device, uint64_t from, uint64_t to,
-		   uint32_t generation)
-{
-	unsigned char *found = calloc(1, page_size());
-	unsigned char *expected = calloc(1, page_size());
-	uint64_t page, i;
-	bool well = true;
-
-	must(found && expected);
-	for (page = from / page_size(); well && PAGES(page) < to; page++) {
-		fill_page(expected, page, generation);
-		must(pread(device->file, found, page_size(), PAGES(page)) ==
-		     (ssize_t)page_size());
-		for (i = 0; well && i < page_size(); i++)
-			if (PAGES(page) + i >= from && PAGES(page) + i < to)
-				well = found[i] == expected[i];
-		if (!well)
-			fprintf(stderr, "# byte %ju of the device is %x\n",
-				(uintmax_t)(PAGES(page) + i - 1), found[i - 1]);
-	}
-	free(expected);
-	free(found);
-	return well;
 }
 
 /* Whether each page that is on storage is there as it should be. */
@@ -362,7 +319,7 @@ TEST_F_TIMEOUT(discard, removed_segment_is_left_alone, TIMEOUT)
 	ASSERT_TRUE(evict(&memory));
 	memory_destroy(&memory);
 	ASSERT_EQ(0, segment_remove(self->store, segment, -1));
-	raw_fill(&device, DEVICE_PAGES);
+	raw_fill(device.file, DEVICE_PAGES);
 	bytes = device_discards(&device).bytes;
 
 	/* Freed later, and discarded in due time. */
@@ -370,7 +327,7 @@ TEST_F_TIMEOUT(discard, removed_segment_is_left_alone, TIMEOUT)
 	punch(&self->memory, 0, DEVICE_PAGES);
 	EXPECT_TRUE(are_discarded(self, DEVICE_PAGES));
 	EXPECT_EQ(bytes, device_discards(&device).bytes);
-	EXPECT_TRUE(raw_is(&device, 0, PAGES(DEVICE_PAGES), RAW_GENERATION));
+	EXPECT_TRUE(raw_is(device.file, 0, PAGES(DEVICE_PAGES), RAW_GENERATION));
 	device_destroy(&device);
 }
 
@@ -385,7 +342,7 @@ TEST_F_TIMEOUT(discard, nothing_outside_the_segment_is_discarded, TIMEOUT)
 	struct defpager_segment_add add;
 	uint64_t first, end;
 
-	raw_fill(&self->device, DEVICE_PAGES);
+	raw_fill(self->device.file, DEVICE_PAGES);
 	add = segment_range(self->device.fd, HEAD, COUNT, 512);
 	add.flags = DEFPAGER_SEGMENT_DISCARD;
 	ASSERT_EQ(0, defpager_ioctl(self->store, DEFPAGER_IOC_SEGMENT_ADD,
@@ -396,7 +353,7 @@ TEST_F_TIMEOUT(discard, nothing_outside_the_segment_is_discarded, TIMEOUT)
 	EXPECT_EQ(0, first % page_size());
 	EXPECT_LT(0, add.unused_head);
 	EXPECT_LT(0, add.unused_tail);
-	EXPECT_TRUE(raw_is(&self->device, first, end, 0));
+	EXPECT_TRUE(raw_is(self->device.file, first, end, 0));
 
 	/* Once more, by freeing all of its slots. */
 	self->memory = memory_create_in(self->stores.pager, self->store,
@@ -406,12 +363,12 @@ TEST_F_TIMEOUT(discard, nothing_outside_the_segment_is_discarded, TIMEOUT)
 	EXPECT_EQ(PAGES(DEVICE_PAGES), device_bytes(&self->device));
 	punch(&self->memory, 0, memory_pages(&self->memory));
 	EXPECT_TRUE(are_discarded(self, 2 * add.usable_bytes / page_size()));
-	EXPECT_TRUE(raw_is(&self->device, first, end, 0));
+	EXPECT_TRUE(raw_is(self->device.file, first, end, 0));
 	EXPECT_EQ(PAGES(DEVICE_PAGES) - add.usable_bytes,
 		  device_bytes(&self->device));
 
-	EXPECT_TRUE(raw_is(&self->device, 0, first, RAW_GENERATION));
-	EXPECT_TRUE(raw_is(&self->device, end, PAGES(DEVICE_PAGES),
+	EXPECT_TRUE(raw_is(self->device.file, 0, first, RAW_GENERATION));
+	EXPECT_TRUE(raw_is(self->device.file, end, PAGES(DEVICE_PAGES),
 			   RAW_GENERATION));
 }
 
@@ -421,13 +378,13 @@ TEST_F_TIMEOUT(discard, segment_is_discarded_only_on_request, TIMEOUT)
 {
 	struct defpager_segment_add add;
 
-	raw_fill(&self->device, DEVICE_PAGES);
+	raw_fill(self->device.file, DEVICE_PAGES);
 	self->segment = segment_at(self->store, self->device.fd, 0,
 				   PAGES(DEVICE_PAGES));
 	EXPECT_EQ(0, discarded_bytes(self->store, self->segment));
 	EXPECT_EQ(0, device_discards(&self->device).bytes);
 	ASSERT_EQ(0, segment_remove(self->store, self->segment, -1));
-	EXPECT_TRUE(raw_is(&self->device, 0, PAGES(DEVICE_PAGES),
+	EXPECT_TRUE(raw_is(self->device.file, 0, PAGES(DEVICE_PAGES),
 			   RAW_GENERATION));
 
 	add = segment_range(self->device.fd, 0, PAGES(DEVICE_PAGES) / 512, 512);
@@ -447,7 +404,7 @@ TEST_F_TIMEOUT(discard, segment_of_a_store_without_the_option, TIMEOUT)
 						PAGES(DEVICE_PAGES));
 	struct defpager_segment_add add;
 
-	raw_fill(&self->device, DEVICE_PAGES);
+	raw_fill(self->device.file, DEVICE_PAGES);
 	add = segment_range(self->device.fd, 0, PAGES(DEVICE_PAGES) / 512, 512);
 	add.flags = DEFPAGER_SEGMENT_DISCARD;
 	ASSERT_EQ(0, defpager_ioctl(store, DEFPAGER_IOC_SEGMENT_ADD, &add));

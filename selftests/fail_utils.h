@@ -51,4 +51,43 @@ static inline bool nothing_failed(int fd)
 	return atoi(text) > 0;
 }
 
+/* --- Requests to devices ------------------------------------------------- */
+
+/* @kind: "fail_make_request" or "fail_io_timeout". */
+static inline int set_failure(const char *kind, const char *name, long value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), DEBUGFS "/%s/%s", kind, name);
+	return write_text(path, "%ld", value);
+}
+
+static inline bool can_fail_requests(const char *kind)
+{
+	return !set_failure(kind, "probability", 0) &&
+	       !set_failure(kind, "interval", 1) &&
+	       !set_failure(kind, "verbose", 0);
+}
+
+/*
+ * After so many bytes of requests to devices which are to fail, so many requests
+ * fail; or none does any more.
+ */
+static inline void fail_requests(const char *kind, uint64_t after, int times)
+{
+	must(set_failure(kind, "probability", 0) == 0);
+	must(set_failure(kind, "space", after) == 0);
+	must(set_failure(kind, "times", times) == 0);
+	if (times)
+		must(set_failure(kind, "probability", 100) == 0);
+}
+
+static inline int failures_left(const char *kind)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), DEBUGFS "/%s/times", kind);
+	return read_number(path, "");
+}
+
 #endif /* FAIL_UTILS_H */

@@ -318,6 +318,10 @@ static int defpager_object_seal_ioctl(struct defpager_request *request,
 
 	if (arg->flags)
 		return -EINVAL;
+	/* Be sure that the answer can be written before there is one. */
+	if (copy_to_user(request->user, arg, DEFPAGER_MIN_SIZE(
+					defpager_object_seal, seals)))
+		return -EFAULT;
 	if (arg->add)
 		ret = defpager_object_seal(file, arg->add);
 	arg->seals = READ_ONCE(defpager_object(file_inode(file))->seals);

@@ -151,6 +151,25 @@ TEST_F(seal, unknown)
 	EXPECT_EQ(0, get(self->fd, variant->memfd));
 }
 
+/* The answer has no place to go; so there is none. */
+TEST_F(seal, that_cannot_be_answered_is_not_added)
+{
+	struct defpager_object_seal *seal;
+
+	if (variant->memfd)
+		SKIP(return, "a memfd's answer is no struct");
+	seal = mmap(NULL, page_size(), PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, seal);
+	seal->size = sizeof(*seal);
+	seal->add = SEAL_GROW;
+	ASSERT_EQ(0, mprotect(seal, page_size(), PROT_READ));
+	EXPECT_EQ(-EFAULT, defpager_ioctl(self->fd, DEFPAGER_IOC_OBJECT_SEAL,
+					  seal));
+	EXPECT_EQ(0, get(self->fd, false));
+	munmap(seal, page_size());
+}
+
 TEST_F(seal, needs_write_access)
 {
 	char path[32];

@@ -103,11 +103,11 @@ void defpager_write_failed(struct defpager_segment *segment, u64 slot,
 	if (failures->written)
 		failures->nr = 0;
 	WRITE_ONCE(failures->written, false);
-	if (failures->nr < DEFPAGER_FAILURES) {
+	if (failures->nr < ARRAY_SIZE(failures->slots)) {
 		failures->slots[failures->nr] = slot;
 		WRITE_ONCE(failures->nr, failures->nr + 1);
 	}
-	many = failures->nr == DEFPAGER_FAILURES;
+	many = failures->nr >= DEFPAGER_FAILURES;
 	spin_unlock(&failures->lock);
 
 	if (!defpager_look_gone(segment) &&

@@ -140,6 +140,8 @@ struct defpager_tier {
 
 /* Slots whose writes fail in a row before a segment is taken out of use. */
 #define DEFPAGER_FAILURES	16
+/* As many may be under way when that is noticed, in as many workers. */
+#define DEFPAGER_FAILURES_MORE	32
 
 /* Writes that failed on a segment, and what came of it; see fail.c. */
 struct defpager_failures {
@@ -147,7 +149,8 @@ struct defpager_failures {
 	bool written;			/* something, since the last of @slots */
 	bool gone;			/* the device; it does not come back */
 	unsigned int nr;
-	u64 slots[DEFPAGER_FAILURES];	/* retired, in a row; from 0 */
+	u64 slots[DEFPAGER_FAILURES + DEFPAGER_FAILURES_MORE];
+					/* retired, in a row; from 0 */
 	unsigned int turn;		/* of them; the probe's, as is @delay */
 	unsigned int delay;		/* seconds */
 	struct delayed_work probe;

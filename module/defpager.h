@@ -230,6 +230,7 @@ int defpager_space_add(struct defpager_segment *segment);
 bool defpager_space_close(struct defpager_segment *segment, u32 why,
 			  bool close);
 int defpager_space_withdraw(struct defpager_segment *segment, bool gone);
+int defpager_space_recover(struct defpager_store *store, bool gone);
 u64 defpager_space_free_settled(struct defpager_store *store);
 void defpager_space_restore(struct defpager_segment *segment);
 

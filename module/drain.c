@@ -41,6 +41,7 @@ struct defpager_drain {
 	struct defpager_segment *segment; /* or NULL: all of the store */
 	struct defpager_store *target;	/* where objects move first, or NULL */
 	u64 id;				/* the segment's, or 0: all of the store */
+	bool closing;			/* that is closed */
 	unsigned int closed;		/* @port's, at the beginning */
 	u64 write_errors;		/* of all stores, at the beginning */
 	bool announced;
@@ -128,13 +129,32 @@ static bool defpager_drain_interrupted(struct defpager_drain *drain)
 }
 
 /*
+ * Pages must not lose the place that they have for one that has failed since it
+ * was found that there is enough.
+ *
+ * Return: 0; -EIO, which is not a page's fault; -ENOMEM.
+ */
+static int defpager_drain_check_space(struct defpager_drain *drain)
+{
+	int ret = 0;
+
+	if (drain->target)
+		ret = defpager_space_recover(drain->target, false);
+	if (!ret && drain->closing)
+		ret = defpager_space_recover(drain->store, !drain->id);
+	return ret == -ENOSPC ? -EIO : ret;
+}
+
+/*
  * Pages that cannot be written elsewhere stay in memory, and all of them may be
  * more than there is.
  */
-static bool defpager_drain_hopeless(struct defpager_drain *drain)
+static int defpager_drain_check(struct defpager_drain *drain)
 {
-	return defpager_counter_sum(DEFPAGER_WRITE_ERRORS) -
-	       drain->write_errors >= DEFPAGER_DRAIN_ERRORS;
+	if (defpager_counter_sum(DEFPAGER_WRITE_ERRORS) -
+	    drain->write_errors >= DEFPAGER_DRAIN_ERRORS)
+		return -EIO;
+	return defpager_drain_check_space(drain);
 }
 
 /* Does a map entry have to change?  A hint, if it was read as one. */
@@ -289,8 +309,9 @@ static int defpager_drain_object(struct defpager_drain *drain,
 		/* Writing has to keep up: what is read takes memory. */
 		defpager_pageout_keep_up(object);
 		defpager_drain_progress(drain);
-		if (defpager_drain_hopeless(drain))
-			return -EIO;
+		ret = defpager_drain_check(drain);
+		if (ret)
+			return ret;
 	}
 }
 
@@ -462,7 +483,10 @@ static int __defpager_segment_drain(struct defpager_drain *drain, u64 id)
 	defpager_drain_announce(drain);
 	/* Objects that come from here on stay. */
 	drain->target = NULL;
+	drain->closing = true;
 	ret = defpager_drain_until(drain, defpager_drain_empty);
+	if (!ret)
+		ret = defpager_drain_check_space(drain);
 	if (ret)
 		defpager_segment_reopen(drain->segment);
 	else
@@ -517,7 +541,10 @@ static int defpager_store_drain(struct defpager_drain *drain)
 	if (ret)
 		return ret;
 	defpager_drain_announce(drain);
+	drain->closing = true;
 	ret = defpager_drain_until(drain, defpager_drain_empty);
+	if (!ret)
+		ret = defpager_drain_check_space(drain);
 	if (ret)
 		defpager_segments_reopen(store);
 	else

@@ -290,6 +290,21 @@ static int defpager_promise_fast(struct defpager_object *object, u64 nr)
 	return ret;
 }
 
+static bool defpager_too_few(atomic64_t *free, atomic64_t *unpopulated, u64 nr)
+{
+	return atomic64_read(free) + atomic64_read(unpopulated) < (s64)nr;
+}
+
+/* Is there no room for a promise of @nr slots, whatever gets a bitmap? */
+static bool defpager_no_room(struct defpager_store *store, u64 nr)
+{
+	if (store && defpager_too_few(&store->free, &store->unpopulated, nr))
+		return true;
+	return (!store || !defpager_store_exclusive(store)) &&
+	       defpager_too_few(&defpager_pool_free,
+				&defpager_pool_unpopulated, nr);
+}
+
 static int __defpager_promise_slow(struct defpager_object *object, u64 nr)
 {
 	struct defpager_store *store;
@@ -302,7 +317,8 @@ static int __defpager_promise_slow(struct defpager_object *object, u64 nr)
 				lockdep_is_held(&defpager_populate_lock));
 	while (again) {
 		ret = defpager_promise_fast(object, nr);
-		again = ret == -ENOSPC;
+		/* No memory for the bitmaps of what is not enough anyhow. */
+		again = ret == -ENOSPC && !defpager_no_room(store, nr);
 		if (again) {
 			ret = defpager_populate_for(store, nr);
 			again = !ret;
@@ -379,28 +395,19 @@ void defpager_unpromise(struct defpager_object *object, u64 nr)
 	spin_unlock(&object->promise_lock);
 }
 
-static bool defpager_too_few(atomic64_t *free, atomic64_t *unpopulated, u64 nr)
-{
-	return atomic64_read(free) + atomic64_read(unpopulated) < (s64)nr;
-}
-
 static int __defpager_promise_check(struct defpager_object *object, u64 nr)
 {
 	struct defpager_store *store;
-	bool none = false;
 	int ret = 0;
 
 	rcu_read_lock();
 	store = rcu_dereference(object->store);
 	if (!defpager_limit_check(object, store, nr))
 		ret = -EDQUOT;
-	if (store)
-		none = defpager_too_few(&store->free, &store->unpopulated, nr);
-	if (!none && (!store || !defpager_store_exclusive(store)))
-		none = defpager_too_few(&defpager_pool_free,
-					&defpager_pool_unpopulated, nr);
+	else if (defpager_no_room(store, nr))
+		ret = -ENOSPC;
 	rcu_read_unlock();
-	return !ret && none ? -ENOSPC : ret;
+	return ret;
 }
 
 /**
@@ -663,6 +670,34 @@ int defpager_space_withdraw(struct defpager_segment *segment, bool gone)
 		defpager_space_close(segment, DEFPAGER_CLOSED_REMOVAL, false);
 	mutex_unlock(&defpager_populate_lock);
 	up_write(defpager_borrow_lock(segment->store));
+	return ret;
+}
+
+/**
+ * defpager_space_recover() - is there still a place for all that is promised?
+ * @store: by a store, and the pool unless it is exclusive
+ * @gone: the store is being deleted: that has promised nothing any more
+ *
+ * For who takes pages their places away, because there are others: segments may
+ * fail meanwhile.
+ *
+ * Context: sleeps.
+ * Return: 0; -ENOSPC; -ENOMEM.
+ */
+int defpager_space_recover(struct defpager_store *store, bool gone)
+{
+	int ret;
+
+	if (likely((gone || atomic64_read(&store->free) >= 0) &&
+		   (defpager_store_exclusive(store) ||
+		    atomic64_read(&defpager_pool_free) >= 0)))
+		return 0;
+	/* Not if it is just being discarded, or taken away on trial. */
+	down_write(defpager_borrow_lock(store));
+	mutex_lock(&defpager_populate_lock);
+	ret = defpager_cover(store, gone);
+	mutex_unlock(&defpager_populate_lock);
+	up_write(defpager_borrow_lock(store));
 	return ret;
 }
 

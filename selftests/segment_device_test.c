@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/swap.h>
+#include <sys/sysinfo.h>
 #include <sys/sysmacros.h>
 
 #include "defpager_utils.h"
@@ -485,6 +486,31 @@ TEST_F(large, one_segment_covers_a_disk_of_terabytes)
 	ASSERT_EQ(0, pager_info(self->pager, &info));
 	EXPECT_EQ(self->before.total_bytes + TIB(4), info.total_bytes);
 	EXPECT_EQ(self->before.free_bytes + TIB(4), info.free_bytes);
+	close(device);
+}
+
+static uint64_t free_memory(void)
+{
+	struct sysinfo info;
+
+	return sysinfo(&info) ? 0 : (uint64_t)info.freeram * info.mem_unit;
+}
+
+/* What keeps account of terabytes is half of the memory that there is here. */
+TEST_F(large, reserving_too_much_takes_no_memory)
+{
+	struct defpager_object_create create = object_request(TIB(5));
+	int device = loop_create(TIB(4), 512, 0);
+	uint64_t before, after;
+
+	ASSERT_LE(0, device);
+	ASSERT_EQ(0, segment_add(self->store, device, 0, TIB(4) / 512, 512));
+	create.flags = DEFPAGER_OBJECT_RESERVE;
+	before = free_memory();
+	EXPECT_EQ(-ENOSPC, defpager_ioctl(self->pager,
+					  DEFPAGER_IOC_OBJECT_CREATE, &create));
+	after = free_memory();
+	EXPECT_GT(MIB(32), before > after ? before - after : 0);
 	close(device);
 }
 

@@ -454,4 +454,50 @@ TEST_F_TIMEOUT(write_error, drain_leaves_failing_segments_alone, TIMEOUT)
 	EXPECT_TRUE(verify(&self->memory, 64, OBJECT_PAGES - 64, 1));
 }
 
+/* No page gives up a place for one that is not there any more. */
+TEST_F_TIMEOUT(write_error, drain_ends_when_the_others_fail, TIMEOUT)
+{
+	struct defpager_segment_remove removal;
+	uint64_t id = segment_on(self->store, &self->other);
+
+	fill_all(&self->memory, 1);
+	ASSERT_TRUE(evict(&self->memory));
+	ASSERT_EQ(PAGES(OBJECT_PAGES / 2), stored_in(&self->memory, id));
+	faulty_refuse_writes(&self->one, 0, FOR_EVER);
+	removal = segment_removal(id, -1);
+	EXPECT_EQ(-EIO, defpager_ioctl(self->store, DEFPAGER_IOC_SEGMENT_REMOVE,
+				       &removal));
+	EXPECT_EQ(0, removal.error_object);
+	EXPECT_EQ(DEFPAGER_SEGMENT_FAILING,
+		  segment_state(self->store, self->id).state);
+	EXPECT_EQ(DEFPAGER_SEGMENT_ACTIVE,
+		  segment_state(self->store, id).state);
+	/* What has been taken away is written back to it. */
+	EXPECT_TRUE(evict(&self->memory));
+	EXPECT_TRUE(verify_all(&self->memory, 1));
+	EXPECT_TRUE(accounts_agree(&self->stores));
+}
+
+/* The same for what has to follow its object to another store. */
+TEST_F_TIMEOUT(write_error, deletion_ends_when_the_target_fails, TIMEOUT)
+{
+	int target = store_new(&self->stores, "target", 0, 0,
+			       DEFPAGER_STORE_EXCLUSIVE);
+
+	segment_on(target, &self->other);
+	fill_all(&self->memory, 1);
+	ASSERT_TRUE(evict(&self->memory));
+	faulty_refuse_writes(&self->other, 0, FOR_EVER);
+	EXPECT_EQ(-EIO, store_delete(self->store, target));
+	/* Some pages are in memory only, but not all that there are. */
+	EXPECT_LT(0, stored_in(&self->memory, self->id));
+	EXPECT_TRUE(verify_all(&self->memory, 1));
+	faulty_heal(&self->other);
+	EXPECT_EQ(0, store_delete(self->store, target));
+	EXPECT_TRUE(evict(&self->memory));
+	EXPECT_TRUE(verify_all(&self->memory, 1));
+	EXPECT_TRUE(accounts_agree(&self->stores));
+	close(target);
+}
+
 TEST_HARNESS_MAIN

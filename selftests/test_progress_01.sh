@@ -1,0 +1,127 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# All memory is pages of an object that wait to be written, there is no swap, and
+# what they are written to needs memory itself: dm-crypt, a loop device over a
+# file, and a network block device whose server is on this machine. All goes out
+# and comes back as it was, nobody is killed for memory, and nothing hangs.
+#
+# For a machine of 448 MiB, of which the server locks a good part. Overwrites
+# /dev/vda, which has to have 640 MiB.
+
+. ./test_common.sh
+
+need() {
+	"$@" >/dev/null 2>&1 && return
+	echo "SKIP: this machine cannot: $*"
+	exit 4
+}
+
+need [ -b /dev/vda ]
+need fio --version
+need dmsetup version
+need modprobe -a dm-crypt loop ext4 nbd
+# So that the disk can have an aes-xts mapping, whatever it is made of here.
+modprobe -qa xts aes_generic aesni-intel || :
+
+# Half more than there is memory for beside the server.
+size=320M
+
+# What is in there cannot be reclaimed. So the others have no more than that.
+mkdir "$scratch/server"
+mount -t tmpfs server "$scratch/server"
+take_as_much_as_the_server() {
+	head -c 192M /dev/zero >"$scratch/server/memory"
+}
+
+kills() {
+	awk '$1 == "oom_kill" { print $2 }' /proc/vmstat
+}
+
+# --- what it is written to -------------------------------------------------------
+
+make_crypt() {
+	take_as_much_as_the_server
+	dmsetup create secret --table "0 $(blockdev --getsz /dev/vda) crypt \
+		aes-xts-plain64 $(head -c 64 /dev/urandom | od -An -tx1 |
+		tr -d ' \n') 0 /dev/vda 0"
+	device=/dev/mapper/secret
+}
+
+end_crypt() {
+	dmsetup remove secret
+}
+
+# The file has holes: each page that is written makes the file system look for
+# blocks.
+make_loop_over_file() {
+	take_as_much_as_the_server
+	mkfs.ext4 -q -F /dev/vda
+	mkdir "$scratch/disk"
+	mount /dev/vda "$scratch/disk"
+	truncate -s "$size" "$scratch/disk/file"
+	device=$(losetup --find --show "$scratch/disk/file")
+}
+
+end_loop_over_file() {
+	losetup --detach "$device"
+	umount "$scratch/disk"
+}
+
+# The server and the client know that memory may depend on them: the server locks
+# all that it has in memory, which is to be little, and is not to be killed for it.
+make_nbd() {
+	rm "$scratch/server/memory"
+	(
+		ulimit -s 512
+		export MALLOC_ARENA_MAX=1
+		exec choom -n -1000 -- nbdkit --foreground --swap --threads 2 \
+			-U "$scratch/socket" file /dev/vda cache=none
+	) 2>"$scratch/nbdkit.log" &
+	server=$!
+	jobs_to_end+=("$server")
+	wait_until [ -S "$scratch/socket" ]
+	expect 0 nbd-client -swap -unix "$scratch/socket" /dev/nbd0
+	device=/dev/nbd0
+}
+
+end_nbd() {
+	expect 0 nbd-client -d /dev/nbd0
+	kill "$server"
+	wait "$server" || :
+}
+
+# --- what is written -------------------------------------------------------------
+
+# More than there is memory for, in sequence, and compared; then part of it at
+# random, which fio compares.
+write_and_verify() {
+	# shellcheck disable=SC2016 # for the other shell
+	defpager run --store "$1" --size "$size" -- sh -c '
+		lines() { yes "no page of this is zero" | head -c "$size"; }
+		size=$2
+		lines >"$1" && lines | cmp - "$1" &&
+		fio --name=progress --filename="$1" --ioengine=mmap --thread \
+			--rw=randwrite --bs=64k --size=48M --verify=crc32c \
+			--verify_fatal=1' sh '{}' "$size"
+}
+
+for kind in crypt loop_over_file nbd; do
+	before=$(kills)
+	"make_$kind"
+	expect 0 defpager store-create "$kind" --exclusive
+	expect 0 defpager segment-add --store "$kind" --force "$device"
+	write_and_verify "$kind" >"$scratch/fio.log" 2>&1 ||
+		fail "$kind: fio, status $?: $(grep -v "|" "$scratch/fio.log")"
+	grep -q 'err= 0' "$scratch/fio.log" ||
+		fail "$kind: fio has not verified anything"
+	pages=$(field segments ".backing_store == \"$kind\"" pages_out)
+	echo "$kind: $pages pages of $size went out"
+	((pages * 4 > ${size%M} * 1024 / 4)) || fail "$kind: hardly any went out"
+	equal "$(field segments ".backing_store == \"$kind\"" write_errors)" 0 \
+		"write errors on $kind"
+	equal "$(kills)" "$before" "processes killed for memory, on $kind"
+	expect 0 defpager store-delete "$kind"
+	"end_$kind"
+done
+umount "$scratch/server"

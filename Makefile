@@ -11,8 +11,8 @@ comma	:= ,
 # "make check KERNEL=6.1,debug TESTS=paging_test", "make bench KERNEL=6.12"
 options	= $(foreach item,$(subst $(comma), ,$(2)),$(1) $(item))
 
-.PHONY: all module tools selftests packages demo check mutate bench lint \
-	install clean help
+.PHONY: all module tools selftests packages demo check check-long mutate \
+	bench lint install clean help
 
 all: module tools selftests	## build module, library, tool and tests
 
@@ -42,6 +42,11 @@ check: packages	## run all tests in guests; KERNEL=6.1, TESTS=NAME choose
 	selftests/check $(call options,--kernel,$(KERNEL)) \
 		$(call options,--tests,$(TESTS))
 
+check-long: packages	## longer than fits in check, on debug, too; SECONDS=, KERNEL=
+	selftests/check --long $(or $(SECONDS),3600) \
+		$(call options,--kernel,$(or $(KERNEL),6.1 6.12 debug)) \
+		$(call options,--tests,$(TESTS))
+
 mutate: packages	## break the module on purpose: do tests notice? NAME= chooses
 	selftests/mutate $(subst $(comma), ,$(NAME))
 
@@ -59,4 +64,4 @@ clean:		## remove everything that was built
 	rm -rf $(BUILD)
 
 help:		## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12

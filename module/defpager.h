@@ -87,6 +87,7 @@ struct defpager_segment *defpager_segment_close(struct defpager_store *store,
 						u64 id, bool last);
 void defpager_segment_reopen(struct defpager_segment *segment);
 void defpager_segment_remove(struct defpager_segment *segment);
+void defpager_segments_try_anew(struct defpager_store *store);
 int defpager_segments_check(struct defpager_store *store);
 int defpager_segments_close(struct defpager_store *store);
 void defpager_segments_reopen(struct defpager_store *store);

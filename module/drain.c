@@ -514,6 +514,9 @@ int defpager_segment_drain(struct defpager_store_port *port,
 	ret = defpager_segment_check(port->store, arg->id, &capacity);
 	if (!ret)
 		ret = defpager_target_check(port->store, target, capacity);
+	/* Pages that follow their objects may be on any segment. */
+	if (!ret && (target || !defpager_drain_no_stale(&drain)))
+		defpager_segments_try_anew(port->store);
 	if (!ret)
 		ret = defpager_rehome_all(&drain);
 	/* Those of an earlier attempt, too: they look like promises here. */
@@ -533,6 +536,8 @@ static int defpager_store_drain(struct defpager_drain *drain)
 	struct defpager_store *store = drain->store;
 	int ret;
 
+	/* Pages that follow their objects do so before segments are closed. */
+	defpager_segments_try_anew(store);
 	/* First, since what it has promised would count as what must fit. */
 	ret = defpager_drain_until(drain, defpager_drain_no_objects);
 	if (ret)

@@ -472,6 +472,19 @@ static void __defpager_segments_reopen(struct defpager_store *store, u32 end)
 			defpager_space_restore(segment);
 }
 
+/* What could not be read on any segment of a store is tried once more. */
+void defpager_segments_try_anew(struct defpager_store *store)
+{
+	struct defpager_segment *segment;
+	unsigned long id;
+
+	mutex_lock(&defpager_segments_lock);
+	xa_for_each(&defpager_segments, id, segment)
+		if (segment->store == store)
+			defpager_unreadable_forget(segment);
+	mutex_unlock(&defpager_segments_lock);
+}
+
 static int __defpager_segments_check(struct defpager_store *store)
 {
 	struct defpager_segment *segment;

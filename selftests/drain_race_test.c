@@ -13,7 +13,7 @@
 
 #include "kselftest_harness.h"
 
-#define TIMEOUT 1200
+#define TIMEOUT 90000
 #define SECONDS 5
 
 /* --- Interruption ------------------------------------------------------- */

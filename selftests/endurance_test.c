@@ -11,7 +11,7 @@
 
 #include "kselftest_harness.h"
 
-#define TIMEOUT 7200
+#define TIMEOUT 90000
 #define SECONDS 60
 #define LIMIT MIB(64)
 

@@ -10,7 +10,7 @@
 
 #include "kselftest_harness.h"
 
-#define TIMEOUT 1800
+#define TIMEOUT 90000
 #define SECONDS 20
 #define SEGMENT MIB(64)
 #define LIMIT MIB(24)

@@ -49,16 +49,33 @@ static inline const char *faulty_missing(void)
 	return NULL;
 }
 
+enum faulty_way {
+	FAULTY_WELL,
+	FAULTY_REFUSES_WRITES,
+	FAULTY_FAILS,
+};
+
+#define FOR_EVER 1000000
+
 /* One line of a table. */
 static inline void faulty_map(FILE *table, const struct faulty *faulty,
-			      uint64_t start, uint64_t sectors, bool fails)
+			      uint64_t start, uint64_t sectors,
+			      enum faulty_way way)
 {
 	fprintf(table, "%ju %ju ", start, sectors);
-	if (fails)
-		fprintf(table, "error\n");
-	else
+	switch (way) {
+	case FAULTY_WELL:
 		fprintf(table, "linear " FAULTY_DISK " %ju\n",
 			faulty->first + start);
+		break;
+	case FAULTY_REFUSES_WRITES:
+		fprintf(table, "flakey " FAULTY_DISK " %ju 0 %d 1 error_writes\n",
+			faulty->first + start, FOR_EVER);
+		break;
+	case FAULTY_FAILS:
+		fprintf(table, "error\n");
+		break;
+	}
 }
 
 static inline FILE *faulty_table(const struct faulty *faulty, const char *verb)
@@ -84,7 +101,7 @@ static inline void faulty_heal(const struct faulty *faulty)
 {
 	FILE *table = faulty_table(faulty, "load");
 
-	faulty_map(table, faulty, 0, faulty->sectors, false);
+	faulty_map(table, faulty, 0, faulty->sectors, FAULTY_WELL);
 	faulty_load(faulty, table);
 }
 
@@ -93,7 +110,7 @@ static inline void faulty_break(const struct faulty *faulty)
 {
 	FILE *table = faulty_table(faulty, "load");
 
-	faulty_map(table, faulty, 0, faulty->sectors, true);
+	faulty_map(table, faulty, 0, faulty->sectors, FAULTY_FAILS);
 	faulty_load(faulty, table);
 }
 
@@ -111,14 +128,12 @@ static inline void faulty_refuse_writes(const struct faulty *faulty, int up,
 	faulty_load(faulty, table);
 }
 
-#define FOR_EVER 1000000
-
 /*
- * These pages of the device fail: @pages is for each page of it whether it
- * does.
+ * These pages of the device behave like this, and all others well: @pages is
+ * for each page of it whether it is one of them.
  */
-static inline void faulty_break_pages(const struct faulty *faulty,
-				      const bool *pages)
+static inline void faulty_set_pages(const struct faulty *faulty,
+				    const bool *pages, enum faulty_way way)
 {
 	uint64_t end = faulty->sectors / SECTORS_PER_PAGE, first, page = 0;
 	FILE *table = faulty_table(faulty, "load");
@@ -128,9 +143,16 @@ static inline void faulty_break_pages(const struct faulty *faulty,
 		while (page < end && pages[page] == pages[first])
 			page++;
 		faulty_map(table, faulty, first * SECTORS_PER_PAGE,
-			   (page - first) * SECTORS_PER_PAGE, pages[first]);
+			   (page - first) * SECTORS_PER_PAGE,
+			   pages[first] ? way : FAULTY_WELL);
 	}
 	faulty_load(faulty, table);
+}
+
+static inline void faulty_break_pages(const struct faulty *faulty,
+				      const bool *pages)
+{
+	faulty_set_pages(faulty, pages, FAULTY_FAILS);
 }
 
 /* A device, which is well, of a part of the disk. */
@@ -148,7 +170,7 @@ static inline struct faulty faulty_new(const char *name, uint64_t offset,
 	/* A test that was ended by a failure has left it behind. */
 	shell("dmsetup remove %s >/dev/null 2>&1", name);
 	table = faulty_table(&faulty, "create");
-	faulty_map(table, &faulty, 0, faulty.sectors, false);
+	faulty_map(table, &faulty, 0, faulty.sectors, FAULTY_WELL);
 	must(pclose(table) == 0);
 	snprintf(path, sizeof(path), "/dev/mapper/%s", name);
 	faulty.fd = open(path, O_RDWR | O_CLOEXEC);

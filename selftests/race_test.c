@@ -12,7 +12,7 @@
 
 #include "kselftest_harness.h"
 
-#define TIMEOUT 7200
+#define TIMEOUT 90000
 #define SECONDS 5
 #define LIMIT MIB(16)
 #define WINDOW MIB(1)

@@ -398,4 +398,39 @@ TEST_F_TIMEOUT(read_error, drain_tries_once_more, TIMEOUT)
 	EXPECT_TRUE(verify_all(&self->memory, 1));
 }
 
+/* Objects that are to live elsewhere are moved before segments are closed. */
+TEST_F_TIMEOUT(read_error, drain_to_another_store_tries_once_more, TIMEOUT)
+{
+	int target = store_with_space(&self->stores, "target", 0,
+				      DEFPAGER_STORE_EXCLUSIVE, SEGMENT);
+
+	break_chosen(&self->one, &self->memory);
+	EXPECT_TRUE(just_chosen_fault(&self->memory));
+	EXPECT_EQ(-EIO, segment_remove(self->store, self->id, target));
+	faulty_heal(&self->one);
+	EXPECT_EQ(0, segment_remove(self->store, self->id, target));
+	EXPECT_TRUE(verify_all(&self->memory, 1));
+	EXPECT_TRUE(evict(&self->memory));
+	EXPECT_TRUE(verify_all(&self->memory, 1));
+	EXPECT_TRUE(accounts_agree(&self->stores));
+	close(target);
+}
+
+TEST_F_TIMEOUT(read_error, deleting_the_store_tries_once_more, TIMEOUT)
+{
+	int target = store_with_space(&self->stores, "target", 0,
+				      DEFPAGER_STORE_EXCLUSIVE, SEGMENT);
+
+	break_chosen(&self->one, &self->memory);
+	EXPECT_TRUE(just_chosen_fault(&self->memory));
+	EXPECT_EQ(-EIO, store_delete(self->store, target));
+	faulty_heal(&self->one);
+	EXPECT_EQ(0, store_delete(self->store, target));
+	EXPECT_TRUE(verify_all(&self->memory, 1));
+	EXPECT_TRUE(evict(&self->memory));
+	EXPECT_TRUE(verify_all(&self->memory, 1));
+	EXPECT_TRUE(accounts_agree(&self->stores));
+	close(target);
+}
+
 TEST_HARNESS_MAIN

@@ -502,6 +502,21 @@ TEST_F_TIMEOUT(alert, events_are_broadcast, TIMEOUT)
 	EXPECT_TRUE(is_event(self->events, "low", STORE_PAGES));
 }
 
+/* It is told of once: what comes later, the other descriptor has asked for. */
+TEST_F_TIMEOUT(alert, event_is_broadcast_once, TIMEOUT)
+{
+	set_free(self, LOW_MARK);
+	EXPECT_TRUE(is_event(self->events, "low", LOW_MARK));
+	alert_arm(self->store, LOW | HIGH, LOW_MARK, HIGH_MARK);
+	set_free(self, LOW_MARK - 1);
+	EXPECT_TRUE(is_event(self->events, "low", LOW_MARK - 1));
+	EXPECT_TRUE(is_event(self->events, "low", LOW_MARK - 1));
+	set_free(self, LOW_MARK - 2);
+	EXPECT_TRUE(is_event(self->events, "low", LOW_MARK - 2));
+	set_free(self, LOW_MARK - 3);
+	EXPECT_TRUE(is_event(self->events, "low", LOW_MARK - 3));
+}
+
 /* Neither fires it, nor does the pager look for it any more. */
 TEST_F_TIMEOUT(alert, closed_descriptor_fires_nothing, TIMEOUT)
 {

@@ -8,6 +8,7 @@
  * Needs a disk, /dev/vda, which is overwritten. What fields of the request are
  * refused is in store_field_test.c, segments that fail are in write_error_test.c.
  */
+#include <pthread.h>
 #include <sys/epoll.h>
 
 #include "event_utils.h"
@@ -325,20 +326,46 @@ TEST_F_TIMEOUT(alert, removed_segment_fires_the_low_mark, TIMEOUT)
 	EXPECT_TRUE(alert_fires(self->store));
 }
 
+struct removal {
+	int store;
+	uint64_t id;
+	volatile bool stop;
+	volatile int ret;
+};
+
+static void *try_to_remove(void *arg)
+{
+	struct removal *removal = arg;
+
+	do
+		removal->ret = segment_remove(removal->store, removal->id, -1);
+	while (!removal->stop && removal->ret == -ENOSPC);
+	return NULL;
+}
+
 /*
  * For a moment, until it is found that what was promised does not fit into what
- * would be left, there is less space. Nobody may be told so.
+ * would be left, there is less space. Nobody may be told so. The free space is looked
+ * at where it was changed last: so somebody else has to be trying then.
  */
 TEST_F_TIMEOUT(alert, refused_removal_fires_nothing, TIMEOUT)
 {
-	uint64_t id = segment_new(&self->stores, self->store, PAGES(10));
-	double end = now() + 1;
+	struct removal removal = {
+		.store = self->store,
+		.id = segment_new(&self->stores, self->store, PAGES(10)),
+	};
+	double end = now() + 2;
+	pthread_t thread;
 
 	set_free(self, 9);
 	alert_arm(self->store, LOW, 9, 9);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, try_to_remove, &removal));
 	do {
-		ASSERT_EQ(-ENOSPC, segment_remove(self->store, id, -1));
+		EXPECT_EQ(-ENOSPC, segment_remove(self->store, removal.id, -1));
 	} while (now() < end && alert_is_quiet(self->store));
+	removal.stop = true;
+	pthread_join(thread, NULL);
+	EXPECT_EQ(-ENOSPC, removal.ret);
 	EXPECT_TRUE(alert_is_quiet(self->store));
 	EXPECT_EQ(9, free_pages(self->store));
 }
@@ -500,6 +527,21 @@ TEST_F_TIMEOUT(alert, events_are_broadcast, TIMEOUT)
 	/* And that is all: what comes next is the next one. */
 	alert_arm(self->store, LOW, STORE_PAGES + 1, STORE_PAGES + 1);
 	EXPECT_TRUE(is_event(self->events, "low", STORE_PAGES));
+}
+
+/* It is told of once: what comes later, the other descriptor has asked for. */
+TEST_F_TIMEOUT(alert, event_is_broadcast_once, TIMEOUT)
+{
+	set_free(self, LOW_MARK);
+	EXPECT_TRUE(is_event(self->events, "low", LOW_MARK));
+	alert_arm(self->store, LOW | HIGH, LOW_MARK, HIGH_MARK);
+	set_free(self, LOW_MARK - 1);
+	EXPECT_TRUE(is_event(self->events, "low", LOW_MARK - 1));
+	EXPECT_TRUE(is_event(self->events, "low", LOW_MARK - 1));
+	set_free(self, LOW_MARK - 2);
+	EXPECT_TRUE(is_event(self->events, "low", LOW_MARK - 2));
+	set_free(self, LOW_MARK - 3);
+	EXPECT_TRUE(is_event(self->events, "low", LOW_MARK - 3));
 }
 
 /* Neither fires it, nor does the pager look for it any more. */

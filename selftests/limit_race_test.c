@@ -315,6 +315,98 @@ TEST_F_TIMEOUT(crowd, of_two_gets_what_there_is_for_one, 120)
 
 /* --- one page, twice ------------------------------------------------------ */
 
+struct last {
+	struct two two;
+	int fd;
+	char *map;
+	volatile int failed;	/* an errno */
+};
+
+/* Both touch the page when they have met, and one of them takes it away again. */
+static void touch_last(struct last *last, int nr)
+{
+	uint64_t random = 88172645463325252 + nr;
+	unsigned int times = 0;
+	volatile int delay;
+	int error;
+
+	while (meet(&last->two, &times)) {
+		for (delay = next_random(&random) % 256; delay > 0; delay--)
+			;
+		if (nr)
+			error = madvise(last->map, page_size(),
+					MADV_POPULATE_WRITE) ? errno : 0;
+		else
+			error = write_page(last->fd, 0);
+		if (error)
+			last->failed = error;
+		if (!meet(&last->two, &times))
+			break;
+		if (!nr) {
+			must(!punch(last->fd, 0, 1));
+			last->two.rounds++;
+		}
+	}
+}
+
+static void *write_last(void *arg)
+{
+	touch_last(arg, 0);
+	return NULL;
+}
+
+static void *populate_last(void *arg)
+{
+	touch_last(arg, 1);
+	return NULL;
+}
+
+/*
+ * There is space for one page, and it is this one: whoever finds none left, because
+ * the other one has just got it, is not refused.
+ */
+static void touch_last_page(struct __test_metadata *_metadata, int pager,
+			    int store)
+{
+	struct last last = { .failed = 0 };
+	pthread_t threads[2];
+
+	last.fd = object_create_with(pager, store, pages(1), 0);
+	ASSERT_LE(0, last.fd);
+	last.map = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED,
+			last.fd, 0);
+	ASSERT_NE(MAP_FAILED, last.map);
+	must(!pthread_create(&threads[0], NULL, write_last, &last));
+	must(!pthread_create(&threads[1], NULL, populate_last, &last));
+	for (double end = now() + test_seconds(SECONDS);
+	     now() < end && !last.failed;)
+		sleep_ms(10);
+	last.two.stop = true;
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	EXPECT_EQ(0, last.failed)
+		TH_LOG("%s after %ju times", strerror(last.failed),
+		       (uintmax_t)last.two.rounds);
+	EXPECT_LT(0, last.two.rounds);
+	munmap(last.map, page_size());
+	close(last.fd);
+}
+
+TEST_F_TIMEOUT(crowd, gets_the_last_page_of_the_limit_together, 120)
+{
+	self->crowd.store = private_store(self->crowd.pager, pages(SPACE));
+	ASSERT_LE(0, self->crowd.store);
+	limit_user(self->crowd.store, pages(1));
+	touch_last_page(_metadata, self->crowd.pager, self->crowd.store);
+}
+
+TEST_F_TIMEOUT(crowd, gets_the_last_page_of_the_store_together, 120)
+{
+	self->crowd.store = private_store(self->crowd.pager, pages(1));
+	ASSERT_LE(0, self->crowd.store);
+	touch_last_page(_metadata, self->crowd.pager, self->crowd.store);
+}
+
 #define EXACT	512
 
 struct exact {

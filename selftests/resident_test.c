@@ -124,6 +124,36 @@ TEST_F(resident, is_charged_and_stays)
 	EXPECT_EQ(0, resident_pages(&self->memory));
 }
 
+/*
+ * Of pages that were only read nothing would be lost. But they are there for who
+ * cannot wait: reclaim does not even look at them. (Whoever empties the page cache
+ * may have them, as the module does not tell them from others.)
+ */
+static int read_and_resist_reclaim(void *arg)
+{
+	struct memory *memory = arg;
+	struct cgroup cgroup;
+
+	cgroup_enter(&cgroup, LIMIT);
+	must(verify_all(memory, 0));
+	must(resident_pages(memory) == memory_pages(memory));
+	cgroup_reclaim(&cgroup, SIZE);
+	madvise_pageout(memory);
+	if (resident_pages(memory) != memory_pages(memory))
+		return 2;
+	must(!madvise(memory->map, memory->size, MADV_DONTNEED));
+	cgroup_reclaim(&cgroup, SIZE);
+	if (resident_pages(memory) != memory_pages(memory))
+		return 3;
+	return cgroup_leave(&cgroup) ? 0 : 4;
+}
+
+TEST_F(resident, stays_if_it_was_only_read)
+{
+	EXPECT_EQ(0, in_child(read_and_resist_reclaim, &self->memory));
+	EXPECT_EQ(SIZE, memory_info(&self->memory).resident_bytes);
+}
+
 /* Larger than its group may be: there is nothing left but to kill. */
 static int fill_too_much(void *arg)
 {

@@ -9,7 +9,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "defpager_utils.h"
+#include "contract_utils.h"
 #include <kselftest_harness.h>
 
 FIXTURE(seqno)
@@ -595,6 +595,49 @@ TEST_F(seqno, waiter_outlives_the_descriptor)
 	ASSERT_EQ(0, pthread_join(waiter.thread, NULL));
 	EXPECT_LE(0, waiter.ret);
 	close(waiter.ret);
+}
+
+struct slow {
+	struct waiter waiter;
+	int store;
+};
+
+/* A request that takes its time: bitmaps for all of its space are made first. */
+static void *make_slowly(void *arg)
+{
+	struct slow *slow = arg;
+	struct defpager_object_create request = numbered(0);
+
+	request.flags |= DEFPAGER_OBJECT_RESERVE;
+	request.object_size = TIB(1);
+	request.backing_store = slow->store;
+	__atomic_store_n(&slow->waiter.tid, gettid(), __ATOMIC_RELEASE);
+	slow->waiter.ret = make(slow->waiter.pager, request);
+	return NULL;
+}
+
+TEST_F(seqno, slow_request_holds_those_behind_it)
+{
+	struct slow slow = { .waiter.pager = self->pager };
+	struct waiter *waiter = &slow.waiter;
+	int next;
+
+	slow.store = private_store(self->pager, TIB(1));
+	ASSERT_LE(0, slow.store);
+	ASSERT_EQ(0, pthread_create(&waiter->thread, NULL, make_slowly, &slow));
+	ASSERT_TRUE(wait_until(__atomic_load_n(&waiter->tid,
+					       __ATOMIC_ACQUIRE)));
+	/* It is being carried out by now, most likely. */
+	sleep_ms(5);
+	next = make(self->pager, numbered(1));
+	ASSERT_EQ(0, pthread_join(waiter->thread, NULL));
+	ASSERT_LE(0, waiter->ret);
+	ASSERT_LE(0, next);
+	/* Objects get their ids when all is done. */
+	EXPECT_LT(object_id(waiter->ret), object_id(next));
+	close(next);
+	close(waiter->ret);
+	EXPECT_EQ(0, private_store_delete(slow.store));
 }
 
 #define CROWD 64

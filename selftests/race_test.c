@@ -71,14 +71,13 @@ TEST_F_TIMEOUT(race, truncation_against_page_out, TIMEOUT)
 	uint32_t generation = 0;
 
 	fill(memory, 0, half, 1);
-	while (now() < self->deadline) {
+	while (now() < self->deadline || generation < 2) {
 		fill(memory, half, half, ++generation);
 		ASSERT_EQ(0, ftruncate(memory->fd, half * page_size()));
 		ASSERT_EQ(0, ftruncate(memory->fd, memory->size));
 		ASSERT_TRUE(verify(memory, half, half, 0));
 		ASSERT_TRUE(verify(memory, 0, half, 1));
 	}
-	ASSERT_LT(1, generation);
 }
 
 /* Pages cut off while they are stored: nothing of them may come back. */

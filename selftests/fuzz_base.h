@@ -37,6 +37,12 @@ static inline uint64_t base_add(struct base *base, int device)
 	return segment_at(base->store_fd, device, 0, DEVICE_BYTES);
 }
 
+static inline void base_unlimit(struct base *base)
+{
+	must(store_limit(base->store_fd, DEFPAGER_LIMIT_OBJECT |
+			 DEFPAGER_LIMIT_USER, 0, 0, NULL) == 0);
+}
+
 static inline void base_devices(struct base *base)
 {
 	char path[PATH_MAX];
@@ -85,6 +91,7 @@ static inline void base_create(struct base *base, bool as_root)
 	base->privileged = as_root;
 	base->store = DEFPAGER_DEFAULT_STORE;
 	base->store_fd = store_of_name(&base->stores, base->store);
+	base_unlimit(base);
 	base_devices(base);
 	base->segment = base_add(base, base->devices[0]);
 	base->others = memory_create(base->stores.pager, PAGES(OTHERS_PAGES));
@@ -190,8 +197,7 @@ static inline bool base_tidy(struct base *base)
 	}
 	if (!base->privileged)
 		return true;
-	must(store_limit(base->store_fd, DEFPAGER_LIMIT_OBJECT |
-			 DEFPAGER_LIMIT_USER, 0, 0, NULL) == 0);
+	base_unlimit(base);
 	return base_tidy_segments(base);
 }
 

@@ -23,7 +23,8 @@ static const struct program seeds[] = {
 	PROGRAM(C(INFO), C(STORES), C(STORE_INFO), C(SEGMENTS), C(OBJECTS),
 		C(OBJECT_CREATE), C(OBJECT_INFO), C(PAGES), C(POLL),
 		C(FDINFO, .a = { 2 }), C(UNKNOWN, .a = { 0, 9 }),
-		C(OBJECTS, .a = { 0, 2, 1 })),
+		C(OBJECTS, .a = { 0, 2, 1 }), C(STORE_OPEN),
+		C(STORES, .a = { 0, 5 }), C(SEGMENTS, .a = { 0, 4 })),
 	/* Pages out and in. */
 	PROGRAM(C(OBJECT_CREATE), C(PWRITE, .a = { 20 }),
 		C(PWRITE, .a = { 9, 60, 1 }), C(PAGES), C(PAGEOUT),
@@ -113,6 +114,11 @@ static const struct program seeds[] = {
 		C(SEGMENT_REMOVE, .a = { 0xc1 }), C(STORE_DELETE),
 		C(OBJECT_CREATE, .a = { 0, 0, 0xd9 }),
 		C(SEGMENT_ADD, .a = { 0, 1, 6 }), C(SEAL, .fd = 0xd0)),
+	PROGRAM(C(STORES, .size = TOO_LONG), C(SEGMENTS, .a = { 0, 3 }),
+		C(ALERT, .a = { 1, 0x90, 1 }), C(LIMIT, .a = { 1, 1 }),
+		C(OBJECT_CREATE), C(OBJECT_INFO, .corrupt = 1, .value = 1),
+		C(PAGES, .place = NOWHERE), C(SEAL, .place = READ_ONLY,
+		.a = { 4 }), C(LIMIT, .place = READ_ONLY, .a = { 1, 8 })),
 };
 
 #define NR_SEEDS (sizeof(seeds) / sizeof(seeds[0]))

@@ -98,12 +98,15 @@ static inline void cover_look(void)
 	}
 }
 
-/* All places, as offsets into the section .text, for addr2line and the like. */
+/*
+ * All places, as offsets into the section .text, for addr2line and the like;
+ * behind what other tests have written there.
+ */
 static inline void cover_write(const char *path)
 {
 	FILE *file;
 
-	file = fopen(path, "we");
+	file = fopen(path, "ae");
 	must(file);
 	for (uint64_t place = 0; place < MAX_CODE; place++)
 		if (covered(place))

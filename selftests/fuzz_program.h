@@ -200,6 +200,37 @@ static inline unsigned int fork_off(const struct program *program,
 	_exit(0);
 }
 
+/* --- What is left ---------------------------------------------------------------- */
+
+/*
+ * An object of which everything is taken away holds nothing any more, and is
+ * promised nothing but what it was at its creation.
+ */
+static inline void empty_object(int fd)
+{
+	struct defpager_object_info info;
+	uint64_t promised = 0;
+
+	/* It is sealed, or the descriptor is for reading only. */
+	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+		      INT64_MAX))
+		return;
+	must(object_info(fd, &info) == 0);
+	if (info.flags & DEFPAGER_OBJECT_RESERVE)
+		promised = (info.object_size + 4095) / 4096 * 4096;
+	promise(!info.stored_bytes);
+	promise(info.reserved_bytes == promised);
+	promise(list_rows(fd, DEFPAGER_IOC_OBJECT_PAGES, &(uint64_t){ 0 },
+			  data, sizeof(struct defpager_page_range), 1) == 0);
+}
+
+static inline void empty_objects(void)
+{
+	for (int slot = 0; slot < NR_SLOTS; slot++)
+		if (fds[OBJECT][slot] >= 0)
+			empty_object(fds[OBJECT][slot]);
+}
+
 static inline void run_program(const struct program *program)
 {
 	for (unsigned int i = 0; i < program->nr; i++) {
@@ -213,6 +244,7 @@ static inline void run_program(const struct program *program)
 	}
 	at_call = program->nr;
 	reap(true);
+	empty_objects();
 }
 
 /* --- Programs as text -------------------------------------------------------------- */

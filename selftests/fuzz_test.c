@@ -204,14 +204,19 @@ static uint64_t choose_seed(void)
 
 static void report_outcomes(unsigned int op)
 {
-	printf("# %s:", operation_name(op));
+	const char *before = ": ";
+
 	for (int error = 0; error < NR_ERRNOS; error++) {
 		if (!shared->outcomes[op][error])
 			continue;
-		printf(" %s %u", error ? strerrorname_np(error) : "ok",
+		if (*before == ':')
+			printf("# %s", operation_name(op));
+		printf("%s%s %u", before, error ? strerrorname_np(error) : "ok",
 		       shared->outcomes[op][error]);
+		before = ", ";
 	}
-	printf("\n");
+	if (*before == ',')
+		printf("\n");
 }
 
 static void report(unsigned int places_of_seeds)

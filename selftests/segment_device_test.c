@@ -499,12 +499,15 @@ static uint64_t free_memory(void)
 /* What keeps account of terabytes is half of the memory that there is here. */
 TEST_F(large, reserving_too_much_takes_no_memory)
 {
-	struct defpager_object_create create = object_request(TIB(5));
 	int device = loop_create(TIB(4), 512, 0);
+	struct defpager_object_create create;
+	struct defpager_info info;
 	uint64_t before, after;
 
 	ASSERT_LE(0, device);
 	ASSERT_EQ(0, segment_add(self->store, device, 0, TIB(4) / 512, 512));
+	ASSERT_EQ(0, pager_info(self->pager, &info));
+	create = object_request(info.free_bytes + MIB(1));
 	create.flags = DEFPAGER_OBJECT_RESERVE;
 	before = free_memory();
 	EXPECT_EQ(-ENOSPC, defpager_ioctl(self->pager,

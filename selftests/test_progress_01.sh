@@ -2,12 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # All memory is pages of an object that wait to be written, there is no swap, and
-# what they are written to needs memory itself: dm-crypt, a loop device over a
-# file, and a network block device whose server is on this machine. All goes out
-# and comes back as it was, nobody is killed for memory, and nothing hangs.
+# what they are written to needs memory itself: dm-crypt, and a loop device over a
+# file. All goes out and comes back as it was, nobody is killed for memory, and
+# nothing hangs.
 #
-# For a machine of 448 MiB, of which the server locks a good part. Overwrites
-# /dev/vda, which has to have 640 MiB.
+# Overwrites /dev/vda, which has to have twice the machine's memory.
 
 . ./test_common.sh
 
@@ -20,19 +19,11 @@ need() {
 need [ -b /dev/vda ]
 need fio --version
 need dmsetup version
-need modprobe -a dm-crypt loop ext4 nbd
+need modprobe -a dm-crypt loop ext4
 # So that the disk can have an aes-xts mapping, whatever it is made of here.
 modprobe -qa xts aes_generic aesni-intel || :
 
-# Half more than there is memory for beside the server.
-size=320M
-
-# What is in there cannot be reclaimed. So the others have no more than that.
-mkdir "$scratch/server"
-mount -t tmpfs server "$scratch/server"
-take_as_much_as_the_server() {
-	head -c 192M /dev/zero >"$scratch/server/memory"
-}
+size=$(awk '/^MemTotal:/ { print int($2 / 1024 * 3 / 2) "M" }' /proc/meminfo)
 
 kills() {
 	awk '$1 == "oom_kill" { print $2 }' /proc/vmstat
@@ -41,7 +32,6 @@ kills() {
 # --- what it is written to -------------------------------------------------------
 
 make_crypt() {
-	take_as_much_as_the_server
 	dmsetup create secret --table "0 $(blockdev --getsz /dev/vda) crypt \
 		aes-xts-plain64 $(head -c 64 /dev/urandom | od -An -tx1 |
 		tr -d ' \n') 0 /dev/vda 0"
@@ -55,7 +45,6 @@ end_crypt() {
 # The file has holes: each page that is written makes the file system look for
 # blocks.
 make_loop_over_file() {
-	take_as_much_as_the_server
 	mkfs.ext4 -q -F /dev/vda
 	mkdir "$scratch/disk"
 	mount /dev/vda "$scratch/disk"
@@ -66,29 +55,6 @@ make_loop_over_file() {
 end_loop_over_file() {
 	losetup --detach "$device"
 	umount "$scratch/disk"
-}
-
-# The server and the client know that memory may depend on them: the server locks
-# all that it has in memory, which is to be little, and is not to be killed for it.
-make_nbd() {
-	rm "$scratch/server/memory"
-	(
-		ulimit -s 512
-		export MALLOC_ARENA_MAX=1
-		exec choom -n -1000 -- nbdkit --foreground --swap --threads 2 \
-			-U "$scratch/socket" file /dev/vda cache=none
-	) 2>"$scratch/nbdkit.log" &
-	server=$!
-	jobs_to_end+=("$server")
-	wait_until [ -S "$scratch/socket" ]
-	expect 0 nbd-client -swap -unix "$scratch/socket" /dev/nbd0
-	device=/dev/nbd0
-}
-
-end_nbd() {
-	expect 0 nbd-client -d /dev/nbd0
-	kill "$server"
-	wait "$server" || :
 }
 
 # --- what is written -------------------------------------------------------------
@@ -106,7 +72,7 @@ write_and_verify() {
 			--verify_fatal=1' sh '{}' "$size"
 }
 
-for kind in crypt loop_over_file nbd; do
+for kind in crypt loop_over_file; do
 	before=$(kills)
 	"make_$kind"
 	expect 0 defpager store-create "$kind" --exclusive
@@ -124,4 +90,3 @@ for kind in crypt loop_over_file nbd; do
 	expect 0 defpager store-delete "$kind"
 	"end_$kind"
 done
-umount "$scratch/server"

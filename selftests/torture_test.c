@@ -225,10 +225,22 @@ static void choose(uint64_t start, uint64_t length, uint64_t step)
 		chosen[page] = true;
 }
 
+/* Where a page of the object is, most likely. */
+static uint64_t some_place(void)
+{
+	const struct memory memory = { .fd = object };
+	struct defpager_page_range row;
+
+	row = page_place(&memory, below(OBJECT_SIZE / page_size()));
+	if (row.flags & DEFPAGER_PAGE_STORED)
+		return row.device_offset;
+	return below(DISK_SIZE);
+}
+
 static void choose_some(void)
 {
-	uint64_t part = below(NR_PARTS) * PART_SIZE;
-	uint64_t start = below(DISK_SIZE);
+	uint64_t start = some_place();
+	uint64_t part = start - start % PART_SIZE;
 
 	switch (below(6)) {
 	case 0:
@@ -266,12 +278,12 @@ static void refuse_writes(void)
 }
 
 /*
- * And writes, since there is no device that would do only these. Not for long,
- * or until it has been met: what is overwritten does not have to be read.
+ * And writes, since there is no device that would refuse only these. It is over
+ * soon, and sooner if it was met often: what is overwritten is in memory.
  */
 static void refuse_reads(void)
 {
-	uint64_t errors = torture->errors + below(64);
+	uint64_t errors = torture->errors + 1 + below(64);
 
 	send_out(DEFPAGER_PAGEOUT_WAIT);
 	refusals_change();
@@ -298,7 +310,7 @@ static int inject(void)
 		else
 			refuse_reads();
 		/* A segment that has failed takes seconds to come back. */
-		sleep_ms(below(2000));
+		sleep_ms(one_in(4) ? below(3000) : below(500));
 	}
 	torture->mended = true;
 	return 0;

@@ -215,10 +215,15 @@ struct told {
 
 static int tell(const struct told *told, char *answer, int poison)
 {
+	uint64_t start = 0;
+	int nr;
+
 	memset(answer, poison, MAX_STRUCT);
-	if (told->rows)
-		return list_rows(told->fd, told->cmd, &(uint64_t){ 0 }, answer,
-				 told->size, 1) == 1 ? 0 : -ENOENT;
+	if (told->rows) {
+		nr = list_rows(told->fd, told->cmd, &start, answer, told->size,
+			       1);
+		return nr == 1 ? 0 : -ENOENT;
+	}
 	memset(answer, 0, sizeof(uint64_t));
 	*(uint32_t *)answer = told->size;
 	return defpager_ioctl(told->fd, told->cmd, answer);

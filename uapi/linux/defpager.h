@@ -770,7 +770,8 @@ struct defpager_segment_add {
  * in use as before.  It can be called again.  So it is when pages cannot be
  * read: they stay where they are, all others are moved, and EIO tells the first
  * of them; and when there is no memory to read them to (ENOMEM).  Pages that
- * cannot be written elsewhere stay in memory; if that goes on, it is EIO, too.
+ * cannot be written elsewhere stay in memory; if that goes on, or segments fail
+ * so that there is no place for all of them any more, it is EIO, too.
  *
  * The kernel also sends uevents, "change" of the device "defpager", with
  * DEFPAGER_DRAIN=begin, progress (once a second at most), and then one of end,

@@ -483,8 +483,8 @@ TEST_F_TIMEOUT(write_error, deletion_ends_when_the_target_fails, TIMEOUT)
 {
 	int target = store_new(&self->stores, "target", 0, 0,
 			       DEFPAGER_STORE_EXCLUSIVE);
+	uint64_t id = segment_on(target, &self->other);
 
-	segment_on(target, &self->other);
 	fill_all(&self->memory, 1);
 	ASSERT_TRUE(evict(&self->memory));
 	faulty_refuse_writes(&self->other, 0, FOR_EVER);
@@ -493,6 +493,7 @@ TEST_F_TIMEOUT(write_error, deletion_ends_when_the_target_fails, TIMEOUT)
 	EXPECT_LT(0, stored_in(&self->memory, self->id));
 	EXPECT_TRUE(verify_all(&self->memory, 1));
 	faulty_heal(&self->other);
+	ASSERT_TRUE(recovers(target, id));
 	EXPECT_EQ(0, store_delete(self->store, target));
 	EXPECT_TRUE(evict(&self->memory));
 	EXPECT_TRUE(verify_all(&self->memory, 1));

@@ -253,6 +253,8 @@ TEST_F(failure, same_as_its_slot_and_in_memory_since)
 	ASSERT_EQ(0, object_pageout(self->fd, DEFPAGER_PAGEOUT_OUT, 0, 0,
 				    &arg));
 	ASSERT_TRUE(wait_until(object_stored(self->fd) == pages(PAGES)));
+	/* When another one is out, nobody is at work on this one any more. */
+	ASSERT_TRUE(object_out(self->fd, 0, page_size()));
 	ASSERT_EQ(content(VICTIM), *victim(self));
 	ASSERT_EQ(0, poison(victim(self)));
 	expect_intact(_metadata, self, content(VICTIM));

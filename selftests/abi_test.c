@@ -168,22 +168,6 @@ static void need_store(FIXTURE_DATA(abi) *self)
 	self->fd[STORE] = store;
 }
 
-static uint32_t row_size(unsigned long cmd)
-{
-	switch (cmd) {
-	case DEFPAGER_IOC_OBJECTS:
-		return sizeof(struct defpager_object_info);
-	case DEFPAGER_IOC_SEGMENTS:
-		return sizeof(struct defpager_segment_info);
-	case DEFPAGER_IOC_BACKING_STORES:
-		return sizeof(struct defpager_backing_store_info);
-	case DEFPAGER_IOC_OBJECT_PAGES:
-		return sizeof(struct defpager_page_range);
-	default:
-		return 0;
-	}
-}
-
 /* Makes a request which is right in all respects; outputs are poisoned. */
 static void fill_request(FIXTURE_DATA(abi) *self, unsigned long cmd,
 			 uint32_t size, void *arg)
@@ -210,7 +194,7 @@ static void fill_request(FIXTURE_DATA(abi) *self, unsigned long cmd,
 
 		list->start = 0;
 		list->rows = (uintptr_t)self->rows;
-		list->row_size = row_size(cmd);
+		list->row_size = known_row_size(cmd);
 		list->count = ROWS;
 		break;
 	}
@@ -565,7 +549,7 @@ TEST_F(abi, works_for_32bit_programs)
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 	ASSERT_NE(MAP_FAILED, rows);
 	fill_request(self, variant->cmd, variant->size, arg);
-	if (row_size(variant->cmd))
+	if (known_row_size(variant->cmd))
 		((struct defpager_list *)arg)->rows = (uintptr_t)rows;
 	ASSERT_EQ(0, ioctl_32bit(self->fd[variant->kind], variant->cmd, arg));
 	munmap(rows, ARG_BYTES);

@@ -227,6 +227,23 @@ static inline int object_info(int object, struct defpager_object_info *info)
 	return defpager_ioctl(object, DEFPAGER_IOC_OBJECT_INFO, info);
 }
 
+/* Of the rows that a listing has now; 0 if the request is no listing. */
+static inline uint32_t known_row_size(unsigned long cmd)
+{
+	switch (cmd) {
+	case DEFPAGER_IOC_OBJECTS:
+		return sizeof(struct defpager_object_info);
+	case DEFPAGER_IOC_SEGMENTS:
+		return sizeof(struct defpager_segment_info);
+	case DEFPAGER_IOC_BACKING_STORES:
+		return sizeof(struct defpager_backing_store_info);
+	case DEFPAGER_IOC_OBJECT_PAGES:
+		return sizeof(struct defpager_page_range);
+	default:
+		return 0;
+	}
+}
+
 /*
  * One call of a listing: up to @count rows from id *@start on. Returns how many
  * rows came.

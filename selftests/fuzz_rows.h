@@ -55,20 +55,6 @@ static inline uint64_t rows_place(const struct call *call, uint64_t wanted)
 	return address;
 }
 
-static inline uint32_t row_known(unsigned long cmd)
-{
-	switch (cmd) {
-	case DEFPAGER_IOC_OBJECTS:
-		return sizeof(struct defpager_object_info);
-	case DEFPAGER_IOC_SEGMENTS:
-		return sizeof(struct defpager_segment_info);
-	case DEFPAGER_IOC_BACKING_STORES:
-		return sizeof(struct defpager_backing_store_info);
-	default:
-		return sizeof(struct defpager_page_range);
-	}
-}
-
 static inline uint32_t row_min(unsigned long cmd)
 {
 	switch (cmd) {
@@ -87,8 +73,8 @@ static inline void fill_list(const struct call *call, unsigned long cmd,
 			     struct defpager_list *list)
 {
 	const uint32_t sizes[] = {
-		row_known(cmd), row_known(cmd), row_min(cmd),
-		row_min(cmd) - 1, row_known(cmd) + 8, 4096, 4097, 0,
+		known_row_size(cmd), known_row_size(cmd), row_min(cmd),
+		row_min(cmd) - 1, known_row_size(cmd) + 8, 4096, 4097, 0,
 		UINT32_MAX,
 	};
 	const uint32_t counts[] = { 4, 1, 2, 3, 0, 16, 255, UINT32_MAX };
@@ -209,7 +195,7 @@ static inline uint64_t check_row(unsigned long cmd, const unsigned char *at,
 		struct defpager_segment_info segment;
 		struct defpager_page_range pages;
 	} row = { .size = 0 };
-	uint32_t size = row_known(cmd);
+	uint32_t size = known_row_size(cmd);
 
 	if (size > row_size)
 		size = row_size;

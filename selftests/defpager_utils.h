@@ -467,9 +467,9 @@ static inline void sleep_ms(long ms)
 	nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
 }
 
-/* Polls for a condition which comes true by itself; false after 20 seconds. */
+/* Polls for a condition which comes true by itself; false after a minute. */
 #define wait_until(condition) ({					\
-	int __tries = 4000;						\
+	int __tries = 12000;						\
 									\
 	while (!(condition) && --__tries)				\
 		sleep_ms(5);						\

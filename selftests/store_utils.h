@@ -247,9 +247,12 @@ static inline uint64_t contiguous_in(const struct memory *memory,
 
 /* --- Whether all accounts agree ----------------------------------------- */
 
+/* While it may be that something is still going on. */
+static bool disagreement_is_quiet;
+
 static inline bool agree(const char *what, uint64_t a, uint64_t b)
 {
-	if (a != b)
+	if (a != b && !disagreement_is_quiet)
 		fprintf(stderr, "# %s: %ju is not %ju\n", what, (uintmax_t)a,
 			(uintmax_t)b);
 	return a == b;
@@ -287,7 +290,7 @@ static inline bool segments_agree(struct stores *stores,
 						 info->failing_bytes);
 	well &= agree("confined but not reserved", 0,
 		      info->confined_bytes > info->reserved_bytes);
-	if (!well)
+	if (!well && !disagreement_is_quiet)
 		fprintf(stderr, "# in store %s\n", info->name);
 	return well;
 }
@@ -310,11 +313,8 @@ static inline struct defpager_object_info objects_sum(struct stores *stores,
 	return sum;
 }
 
-/*
- * Everything that is a sum of other things, while nothing is going on, all
- * promises are covered and no object has left a store but for its pages.
- */
-static inline bool accounts_agree(struct stores *stores)
+/* If nothing is going on. */
+static inline bool accounts_agree_now(struct stores *stores)
 {
 	struct defpager_info info = totals(stores->pager), sum = { .size = 0 };
 	struct defpager_backing_store_info row;
@@ -359,6 +359,21 @@ static inline bool accounts_agree(struct stores *stores)
 	well &= agree("stored of objects", info.used_bytes,
 		      objects.stored_bytes);
 	return well;
+}
+
+/*
+ * Everything that is a sum of other things, when all promises are covered and no
+ * object has left a store but for its pages. The last pages may still be on their
+ * way out, which makes the sums disagree for as long as that takes, and no longer.
+ */
+static inline bool accounts_agree(struct stores *stores)
+{
+	bool well;
+
+	disagreement_is_quiet = true;
+	well = wait_until(accounts_agree_now(stores));
+	disagreement_is_quiet = false;
+	return well || accounts_agree_now(stores);
 }
 
 #endif /* STORE_UTILS_H */

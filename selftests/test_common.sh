@@ -8,7 +8,7 @@
 #   says TEXT                    the output has to have this in it
 #   says_not TEXT                it must not
 #   equal TEXT TEXT WHAT         the two have to be the same
-#   wait_until COMMAND...        until it succeeds; fails after 20 seconds
+#   wait_until COMMAND...        until it succeeds; fails after a minute
 #   make_loop SIZE               "device" is an empty loop device in memory
 #   run_object SIZE OPTION...    an object, full of random bytes, until end_object;
 #                                the options are those of "defpager run", and
@@ -65,7 +65,7 @@ equal() {
 }
 
 wait_until() {
-	local tries=400
+	local tries=1200
 
 	until "$@"; do
 		((tries-- > 0)) || fail "in vain: $*"

@@ -161,11 +161,14 @@ static int defpager_out_marks(struct defpager_range *range)
 		if (index > range->last)
 			return 0;
 		if (defpager_wait_for(!defpager_out_busy_at(range, index)) < 0)
-			return -EINTR;
+			return -ERESTARTSYS;
 	}
 }
 
-/* Wait for the end of the pass that goes on.  Return: 1; 0: none did; -EINTR. */
+/*
+ * Wait for the end of the pass that goes on.
+ * Return: 1; 0: none did; -ERESTARTSYS.
+ */
 static int defpager_out_pass(struct defpager_object *object)
 {
 	unsigned int passes;
@@ -179,7 +182,7 @@ static int defpager_out_pass(struct defpager_object *object)
 		if (defpager_wait_for(!READ_ONCE(object->pageout_passing) ||
 				      READ_ONCE(object->pageout_passes) !=
 				      passes) < 0)
-			return -EINTR;
+			return -ERESTARTSYS;
 	return 1;
 }
 
@@ -308,7 +311,7 @@ static int defpager_in_wait_page(struct defpager_range *range, pgoff_t index)
 	uptodate = folio_test_uptodate(folio);
 	folio_put(folio);
 	if (ret || signal_pending(current))
-		return -EINTR;
+		return -ERESTARTSYS;
 	return uptodate ? 0 : defpager_in_again(range, index);
 }
 
@@ -324,7 +327,7 @@ static int defpager_in_wait(struct defpager_range *range)
 		if (index > range->last)
 			return ret;
 		err = defpager_in_wait_page(range, index++);
-		if (err == -EINTR)
+		if (err == -ERESTARTSYS)
 			return err;
 		if (err == -EIO)
 			ret = err;
@@ -343,7 +346,7 @@ static int defpager_in(struct defpager_range *range, bool wait)
 		if (index > range->last)
 			return wait ? defpager_in_wait(range) : 0;
 		if (signal_pending(current))
-			return -EINTR;
+			return -ERESTARTSYS;
 		nr = min_t(pgoff_t, range->last - index + 1, DEFPAGER_IN_RUN);
 		defpager_read_range(range->object, index, nr);
 		index += nr;

@@ -1007,8 +1007,8 @@ enum defpager_pageout_flags {
  * reclaim.  Coming in, no more memory is taken than is easily had: so pages may
  * be missing afterwards.  Pages that are on no storage are not brought in.
  *
- * A signal ends the call with EINTR; what was begun goes on.  Coming in, only a
- * fatal signal ends the wait for a single page.
+ * A signal ends the call with EINTR, or it restarts; what was begun goes on.
+ * Coming in, only a fatal signal ends the wait for a single page.
  *
  * Errors beyond the common ones:
  *

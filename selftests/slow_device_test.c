@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A device that takes its time to read: others do not wait for it.
+ * A device that takes its time: others do not wait for it, and who does can be
+ * interrupted.
  *
  * Needs two disks, /dev/vda and /dev/vdb, which are overwritten, and the device
- * mapper, behind which reads of the second one take longer than any test. What is
- * waiting ends at once when that is over.
+ * mapper, behind which reads or writes of the second one take longer than any test.
+ * What is waiting ends at once when that is over.
  */
 #include <pthread.h>
+#include <signal.h>
 
+#include "contract_utils.h"
 #include "faulty_utils.h"
 
 #include "kselftest_harness.h"
@@ -28,31 +31,32 @@ struct reader {
 	volatile bool done;
 };
 
-FIXTURE(slow_read)
+FIXTURE(slow)
 {
 	struct stores stores;
 	int store;		/* on the slow device */
-	struct faulty slow;
+	struct faulty device;
 	uint64_t segment;
 	struct memory memory;	/* the first pages of which are out */
 	struct reader readers[NR_READERS];
 	bool reading;
 };
 
-/* How long reads take, in milliseconds; writes are as fast as the disk. */
-static void slow_set(const struct faulty *slow, int delay)
+/* How long they take, in milliseconds, up to FOR_EVER. */
+static void slow_set(const struct faulty *slow, int reads, int writes)
 {
 	FILE *table = faulty_table(slow, "load");
 
-	fprintf(table, "0 %ju delay " FAULTY_DISK " %ju %d " FAULTY_DISK " %ju 0\n",
-		slow->sectors, slow->first, delay, slow->first);
+	fprintf(table, "0 %ju delay " FAULTY_DISK " %ju %d " FAULTY_DISK
+		" %ju %d\n", slow->sectors, slow->first, reads, slow->first,
+		writes);
 	must(pclose(table) == 0);
 	/* What is waiting is sent on its way by the first of these. */
 	must(shell("dmsetup suspend %s && dmsetup resume %s", slow->name,
 		   slow->name));
 }
 
-FIXTURE_SETUP(slow_read)
+FIXTURE_SETUP(slow)
 {
 	const char *missing = faulty_missing();
 	struct memory *memory = &self->memory;
@@ -66,9 +70,9 @@ FIXTURE_SETUP(slow_read)
 	ASSERT_EQ(0, stores_clear(&self->stores));
 	self->store = store_new(&self->stores, "slow", 0, 0,
 				DEFPAGER_STORE_EXCLUSIVE);
-	self->slow = faulty_new("slow", 0, MIB(8));
-	slow_set(&self->slow, 0);
-	self->segment = segment_on(self->store, &self->slow);
+	self->device = faulty_new("slow", 0, MIB(8));
+	slow_set(&self->device, 0, 0);
+	self->segment = segment_on(self->store, &self->device);
 	*memory = memory_create_in(self->stores.pager, self->store,
 				   PAGES(OBJECT_PAGES));
 	ASSERT_EQ(0, madvise(memory->map, memory->size, MADV_RANDOM));
@@ -87,12 +91,12 @@ static void *read_page(void *arg)
 }
 
 /* From here each of them waits for a page. */
-static bool readers_start(FIXTURE_DATA(slow_read) *self)
+static bool readers_start(FIXTURE_DATA(slow) *self)
 {
 	struct reader *reader;
 	int i;
 
-	slow_set(&self->slow, 10 * TIMEOUT * 1000);
+	slow_set(&self->device, FOR_EVER, 0);
 	self->reading = true;
 	for (i = 0; i < NR_READERS; i++) {
 		reader = &self->readers[i];
@@ -106,7 +110,7 @@ static bool readers_start(FIXTURE_DATA(slow_read) *self)
 				  .in_flight_bytes == PAGES(NR_READERS));
 }
 
-static bool readers_wait(FIXTURE_DATA(slow_read) *self)
+static bool readers_wait(FIXTURE_DATA(slow) *self)
 {
 	int i;
 
@@ -116,12 +120,12 @@ static bool readers_wait(FIXTURE_DATA(slow_read) *self)
 	return true;
 }
 
-static bool readers_end(FIXTURE_DATA(slow_read) *self)
+static bool readers_end(FIXTURE_DATA(slow) *self)
 {
 	bool well = true;
 	int i;
 
-	slow_set(&self->slow, 0);
+	slow_set(&self->device, 0, 0);
 	self->reading = false;
 	for (i = 0; i < NR_READERS; i++) {
 		must(!pthread_join(self->readers[i].thread, NULL));
@@ -130,19 +134,21 @@ static bool readers_end(FIXTURE_DATA(slow_read) *self)
 	return well;
 }
 
-FIXTURE_TEARDOWN(slow_read)
+FIXTURE_TEARDOWN(slow)
 {
 	if (self->reading)
 		readers_end(self);
+	else
+		slow_set(&self->device, 0, 0);
 	memory_destroy(&self->memory);
 	EXPECT_EQ(0, stores_clear(&self->stores));
-	faulty_remove(&self->slow);
+	faulty_remove(&self->device);
 	close(self->store);
 	stores_close(&self->stores);
 }
 
 /* All of them are on their way at once, in one object and on one device. */
-TEST_F_TIMEOUT(slow_read, pages_are_read_in_parallel, TIMEOUT)
+TEST_F_TIMEOUT(slow, pages_are_read_in_parallel, TIMEOUT)
 {
 	EXPECT_TRUE(readers_start(self));
 	EXPECT_TRUE(readers_wait(self));
@@ -150,7 +156,7 @@ TEST_F_TIMEOUT(slow_read, pages_are_read_in_parallel, TIMEOUT)
 }
 
 /* Of the same object, and to the same device. */
-TEST_F_TIMEOUT(slow_read, page_out_goes_on, TIMEOUT)
+TEST_F_TIMEOUT(slow, page_out_goes_on, TIMEOUT)
 {
 	struct memory *memory = &self->memory;
 
@@ -166,7 +172,7 @@ TEST_F_TIMEOUT(slow_read, page_out_goes_on, TIMEOUT)
 			   2));
 }
 
-TEST_F_TIMEOUT(slow_read, other_stores_go_on, TIMEOUT)
+TEST_F_TIMEOUT(slow, other_stores_go_on, TIMEOUT)
 {
 	int store = store_with_space(&self->stores, "fast", 0,
 				     DEFPAGER_STORE_EXCLUSIVE, MIB(4));
@@ -182,6 +188,82 @@ TEST_F_TIMEOUT(slow_read, other_stores_go_on, TIMEOUT)
 	EXPECT_TRUE(readers_wait(self));
 	EXPECT_TRUE(readers_end(self));
 	close(store);
+}
+
+/* --- Signals --------------------------------------------------------------- */
+
+struct pageout_call {
+	pthread_t thread;
+	int object;
+	int ret;
+	uint64_t resident_bytes;
+};
+
+static volatile sig_atomic_t signals;
+
+static void count_signal(int signal)
+{
+	(void)signal;
+	signals++;
+}
+
+static void *page_out(void *arg)
+{
+	struct pageout_call *call = arg;
+	struct defpager_object_pageout pageout = { .resident_bytes = 0 };
+
+	call->ret = object_pageout(call->object, DEFPAGER_PAGEOUT_OUT |
+				   DEFPAGER_PAGEOUT_WAIT, 0, 0, &pageout);
+	call->resident_bytes = pageout.resident_bytes;
+	return NULL;
+}
+
+/* From here on a thread waits for page-out, with a signal having arrived. */
+static bool page_out_and_signal(FIXTURE_DATA(slow) *self,
+				struct pageout_call *call, int flags)
+{
+	struct sigaction action = {
+		.sa_handler = count_signal,
+		.sa_flags = flags,
+	};
+
+	must(!sigaction(SIGUSR1, &action, NULL));
+	fill(&self->memory, 0, STORED_PAGES, 2);
+	slow_set(&self->device, 0, FOR_EVER);
+	signals = 0;
+	*call = (struct pageout_call) { .object = self->memory.fd };
+	must(!pthread_create(&call->thread, NULL, page_out, call));
+	if (!wait_until(segment_state(self->store, self->segment)
+				.in_flight_bytes))
+		return false;
+	must(!pthread_kill(call->thread, SIGUSR1));
+	return wait_until(signals);
+}
+
+TEST_F_TIMEOUT(slow, signal_ends_page_out, TIMEOUT)
+{
+	struct pageout_call call;
+
+	EXPECT_TRUE(page_out_and_signal(self, &call, 0));
+	/* It is not the device that ends it. */
+	ASSERT_EQ(0, pthread_join(call.thread, NULL));
+	EXPECT_EQ(-EINTR, call.ret);
+	slow_set(&self->device, 0, 0);
+	EXPECT_TRUE(evict(&self->memory));
+	EXPECT_TRUE(verify(&self->memory, 0, STORED_PAGES, 2));
+}
+
+/* Also, nobody sees the signals by which io_uring has a thread look at something. */
+TEST_F_TIMEOUT(slow, page_out_goes_on_after_a_signal, TIMEOUT)
+{
+	struct pageout_call call;
+
+	EXPECT_TRUE(page_out_and_signal(self, &call, SA_RESTART));
+	slow_set(&self->device, 0, 0);
+	ASSERT_EQ(0, pthread_join(call.thread, NULL));
+	EXPECT_EQ(0, call.ret);
+	EXPECT_EQ(0, call.resident_bytes);
+	EXPECT_TRUE(verify(&self->memory, 0, STORED_PAGES, 2));
 }
 
 TEST_HARNESS_MAIN

@@ -75,11 +75,16 @@ u32 defpager_slots_discard_begin(struct defpager_slots *slots, u32 *chunk,
 				 u32 max, u64 *slot);
 void defpager_slots_discard_end(struct defpager_slots *slots, u64 slot, u32 nr);
 
-/* In segment.c */
-extern struct mutex defpager_segments_lock;
+/* In segment_add.c */
 extern char defpager_segment_holder;
 int defpager_segment_add(struct defpager_store *store,
 			 struct defpager_segment_add *arg);
+
+/* In segment.c */
+extern struct mutex defpager_segments_lock;
+extern struct xarray defpager_segments;
+void defpager_segment_destroy(struct defpager_segment *segment);
+int defpager_segment_publish(struct defpager_segment *segment);
 struct defpager_segment *defpager_segment_of(u64 slot);
 sector_t defpager_segment_sector(struct defpager_segment *segment, u64 slot);
 int defpager_segment_check(struct defpager_store *store, u64 id, u64 *capacity);

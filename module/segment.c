@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Segments: ranges of block devices that hold paged-out pages.
- *
- * Each segment opens its device exclusively for itself; that keeps it from
- * being mounted or claimed by others for as long as the segment is there.
- * All exclusive opens share one holder, so that several segments may be on one
- * device.  That they do not overlap is checked here, in bytes on the disk.
+ * Segments: ranges of block devices that hold paged-out pages.  How they come
+ * is in segment_add.c.
  */
 #include <linux/blkdev.h>
 #include <linux/file.h>
 #include <linux/mutex.h>
-#include <linux/overflow.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
 
@@ -20,11 +15,8 @@
 /* Adding and removing segments, and the lists and stripes of them. */
 DEFINE_MUTEX(defpager_segments_lock);
 
-/* Its address is what claims a block device for us. */
-char defpager_segment_holder;
-
 /* All segments by id. */
-static DEFINE_XARRAY_ALLOC1(defpager_segments);
+DEFINE_XARRAY_ALLOC1(defpager_segments);
 static u32 defpager_next_segment_id;
 
 /* Granule of slot numbers to segment; where to look for a gap first. */
@@ -40,80 +32,6 @@ sector_t defpager_segment_sector(struct defpager_segment *segment, u64 slot)
 {
 	return segment->first_sector +
 	       ((slot - segment->first_slot) << (PAGE_SHIFT - SECTOR_SHIFT));
-}
-
-/* First byte of a segment's range on the whole disk. */
-static u64 defpager_disk_offset(struct block_device *bdev, u64 offset)
-{
-	return ((u64)get_start_sect(bdev) << SECTOR_SHIFT) + offset;
-}
-
-/*
- * Partitions are compared by where they are on their disk.  The disk of a
- * segment cannot go away and another take its address while we hold it open.
- */
-static bool defpager_segment_overlaps(struct block_device *bdev, u64 offset,
-				      u64 length)
-{
-	u64 first = defpager_disk_offset(bdev, offset);
-	struct defpager_segment *other;
-	unsigned long id;
-
-	lockdep_assert_held(&defpager_segments_lock);
-	xa_for_each(&defpager_segments, id, other) {
-		u64 start = defpager_disk_offset(other->bdev,
-						 other->offset_bytes);
-
-		if (other->bdev->bd_disk == bdev->bd_disk &&
-		    first < start + other->length_bytes &&
-		    start < first + length)
-			return true;
-	}
-	return false;
-}
-
-/* Records to bytes; -EINVAL for whatever is no range of the device. */
-static int defpager_segment_range(struct block_device *bdev,
-				  const struct defpager_segment_add *arg,
-				  u64 *offset, u64 *length)
-{
-	unsigned int block = bdev_logical_block_size(bdev);
-	u64 end;
-
-	/*
-	 * Pages may change while they are being written, and are written
-	 * again in place.
-	 */
-	if (block > PAGE_SIZE || bdev_stable_writes(bdev) ||
-	    bdev_is_zoned(bdev))
-		return -EOPNOTSUPP;
-	if (!arg->record_size || arg->record_size > DEFPAGER_MAX_RECORD_SIZE ||
-	    arg->record_size % block || !arg->count)
-		return -EINVAL;
-	if (check_mul_overflow(arg->offset, (u64)arg->record_size, offset) ||
-	    check_mul_overflow(arg->count, (u64)arg->record_size, length) ||
-	    check_add_overflow(*offset, *length, &end) ||
-	    end > bdev_nr_bytes(bdev))
-		return -EINVAL;
-	if (round_down(end, PAGE_SIZE) < round_up(*offset, PAGE_SIZE) +
-					 PAGE_SIZE)
-		return -EINVAL;
-	return 0;
-}
-
-/* What the descriptor is, before anything is asked of the device. */
-static struct block_device *defpager_segment_device(struct file *file)
-{
-	struct block_device *bdev;
-
-	if (!S_ISBLK(file_inode(file)->i_mode))
-		return ERR_PTR(-ENOTBLK);
-	if (!(file->f_mode & FMODE_READ) || !(file->f_mode & FMODE_WRITE))
-		return ERR_PTR(-EBADF);
-	bdev = I_BDEV(file->f_mapping->host);
-	if (bdev_read_only(bdev))
-		return ERR_PTR(-EROFS);
-	return bdev;
 }
 
 /* --- slot numbers -------------------------------------------------------- */
@@ -179,49 +97,10 @@ static void defpager_granules_remove(struct defpager_segment *segment)
 				defpager_granules_of(segment->slots.nr));
 }
 
-/* --- adding --------------------------------------------------------------- */
+/* --- coming and going ----------------------------------------------------- */
 
-static struct defpager_segment *
-defpager_segment_create(struct defpager_store *store, dev_t dev, u64 offset,
-			u64 length)
-{
-	u64 first = round_up(offset, PAGE_SIZE);
-	u64 nr = (round_down(offset + length, PAGE_SIZE) - first) >> PAGE_SHIFT;
-	struct defpager_segment *segment;
-	int ret;
-
-	segment = kzalloc(sizeof(*segment), GFP_KERNEL_ACCOUNT);
-	if (!segment)
-		return ERR_PTR(-ENOMEM);
-	segment->bdev_file = bdev_file_open_by_dev(dev,
-					BLK_OPEN_READ | BLK_OPEN_WRITE,
-					&defpager_segment_holder, NULL);
-	if (IS_ERR(segment->bdev_file)) {
-		ret = PTR_ERR(segment->bdev_file);
-		goto err_free;
-	}
-	segment->store = store;
-	segment->bdev = file_bdev(segment->bdev_file);
-	segment->offset_bytes = offset;
-	segment->length_bytes = length;
-	segment->first_sector = first >> SECTOR_SHIFT;
-	ret = defpager_slots_init(&segment->slots, nr, store->cluster_shift,
-				  defpager_store_discards(store) &&
-				  bdev_max_discard_sectors(segment->bdev));
-	if (ret)
-		goto err_close;
-	defpager_discard_init(segment);
-	defpager_fail_init(segment);
-	return segment;
-
-err_close:
-	bdev_fput(segment->bdev_file);
-err_free:
-	kfree(segment);
-	return ERR_PTR(ret);
-}
-
-static void defpager_segment_destroy(struct defpager_segment *segment)
+/* Nobody knows of it, or not any more. */
+void defpager_segment_destroy(struct defpager_segment *segment)
 {
 	bdev_fput(segment->bdev_file);
 	defpager_slots_exit(&segment->slots);
@@ -251,7 +130,8 @@ static void defpager_segment_unnumber(struct defpager_segment *segment)
 	defpager_granules_remove(segment);
 }
 
-static int defpager_segment_publish(struct defpager_segment *segment)
+/* It comes to the store: from here on everybody may use it. */
+int defpager_segment_publish(struct defpager_segment *segment)
 {
 	int ret;
 
@@ -280,87 +160,6 @@ err_sysfs:
 err_number:
 	defpager_segment_unnumber(segment);
 	synchronize_rcu();
-	return ret;
-}
-
-/*
- * What is still dirty in the device's own page cache must not be written over
- * our pages later, nor be read in place of them.
- */
-static int defpager_segment_prepare(struct defpager_segment *segment,
-				    u32 flags)
-{
-	sync_blockdev(segment->bdev);
-	invalidate_bdev(segment->bdev);
-	if (!(flags & DEFPAGER_SEGMENT_DISCARD))
-		return 0;
-	return defpager_discard_all(segment);
-}
-
-/* Everything but the descriptor's kind, with defpager_segments_lock held. */
-static int __defpager_segment_add(struct defpager_store *store,
-				  struct block_device *bdev,
-				  struct defpager_segment_add *arg)
-{
-	struct defpager_segment *segment;
-	u64 offset, length;
-	int ret;
-
-	ret = defpager_store_usable(store);
-	if (ret)
-		return ret;
-	ret = defpager_segment_range(bdev, arg, &offset, &length);
-	if (ret)
-		return ret;
-	if (defpager_segment_overlaps(bdev, offset, length))
-		return -EINVAL;
-	segment = defpager_segment_create(store, bdev->bd_dev, offset, length);
-	if (IS_ERR(segment))
-		return PTR_ERR(segment);
-	segment->record_size = arg->record_size;
-	ret = defpager_segment_prepare(segment, arg->flags);
-	if (!ret)
-		ret = defpager_segment_publish(segment);
-	if (ret) {
-		defpager_segment_destroy(segment);
-		return ret;
-	}
-	trace_defpager_segment_add(segment);
-
-	arg->id = segment->id;
-	arg->usable_bytes = segment->slots.nr << PAGE_SHIFT;
-	arg->unused_head = round_up(offset, PAGE_SIZE) - offset;
-	arg->unused_tail = length - arg->unused_head - arg->usable_bytes;
-	return 0;
-}
-
-/**
- * defpager_segment_add() - add a range of a block device to a store
- * @store: the store
- * @arg: the request, checked here; its output fields are set on success
- *
- * Return: 0 or a negative errno, see &struct defpager_segment_add.
- */
-int defpager_segment_add(struct defpager_store *store,
-			 struct defpager_segment_add *arg)
-{
-	struct block_device *bdev;
-	struct file *file;
-	int ret;
-
-	/* fget() does not find O_PATH descriptors: they are EBADF. */
-	file = fget(arg->device);
-	if (!file)
-		return -EBADF;
-	bdev = defpager_segment_device(file);
-	if (IS_ERR(bdev)) {
-		ret = PTR_ERR(bdev);
-	} else {
-		mutex_lock(&defpager_segments_lock);
-		ret = __defpager_segment_add(store, bdev, arg);
-		mutex_unlock(&defpager_segments_lock);
-	}
-	fput(file);
 	return ret;
 }
 
@@ -561,7 +360,7 @@ static void defpager_segments_free(struct list_head *gone)
 	lockdep_assert_held(&defpager_segments_lock);
 	if (list_empty(gone))
 		return;
-	list_for_each_entry(segment, gone, gone) {
+	list_for_each_entry(segment, gone, list) {
 		trace_defpager_segment_remove(segment);
 		segment->store->nr_segments--;
 		defpager_sysfs_remove_segment(segment);
@@ -570,11 +369,11 @@ static void defpager_segments_free(struct list_head *gone)
 	}
 	/* Who found one in a stripe may give it the next turn. */
 	synchronize_rcu();
-	list_for_each_entry(segment, gone, gone)
+	list_for_each_entry(segment, gone, list)
 		defpager_place_forget(segment);
 	/* Who found one by its turn or its number. */
 	synchronize_rcu();
-	list_for_each_entry_safe(segment, next, gone, gone) {
+	list_for_each_entry_safe(segment, next, gone, list) {
 		/* Who freed its slots has started these at the latest. */
 		defpager_discard_stop(segment);
 		defpager_fail_stop(segment);
@@ -591,7 +390,7 @@ void defpager_segment_remove(struct defpager_segment *segment)
 	LIST_HEAD(gone);
 
 	mutex_lock(&defpager_segments_lock);
-	list_add(&segment->gone, &gone);
+	list_add(&segment->list, &gone);
 	defpager_segments_free(&gone);
 	mutex_unlock(&defpager_segments_lock);
 }
@@ -606,7 +405,7 @@ void defpager_segments_remove(struct defpager_store *store)
 	mutex_lock(&defpager_segments_lock);
 	xa_for_each(&defpager_segments, id, segment)
 		if (segment->store == store)
-			list_add(&segment->gone, &gone);
+			list_add(&segment->list, &gone);
 	defpager_segments_free(&gone);
 	mutex_unlock(&defpager_segments_lock);
 }

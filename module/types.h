@@ -176,7 +176,7 @@ struct defpager_segment {
 	struct defpager_slots slots;
 	struct defpager_failures failures;
 	struct delayed_work discard;
-	struct list_head gone;		/* while it is being removed */
+	struct list_head list;		/* while it comes, or goes */
 	struct defpager_dir *dir;	/* in sysfs, while it is in use */
 	atomic64_t pages_out;
 	atomic64_t pages_in;

@@ -476,4 +476,21 @@ static inline void sleep_ms(long ms)
 	__tries > 0;							\
 })
 
+/* Whether the thread sleeps inside of an ioctl(). */
+static inline bool sleeps_in_ioctl(pid_t tid)
+{
+	char path[64], line[128] = "";
+	FILE *file;
+	bool sleeps;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
+	file = fopen(path, "r");
+	if (!file)
+		return false;
+	/* "running", or the number of the system call it sleeps in. */
+	sleeps = fgets(line, sizeof(line), file) && atoi(line) == SYS_ioctl;
+	fclose(file);
+	return sleeps;
+}
+
 #endif /* DEFPAGER_UTILS_H */

@@ -73,23 +73,6 @@ static void *wait_for_turn(void *arg)
 	return NULL;
 }
 
-/* Whether the thread sleeps inside of an ioctl(). */
-static bool sleeps_in_ioctl(pid_t tid)
-{
-	char path[64], line[128] = "";
-	FILE *file;
-	bool sleeps;
-
-	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
-	file = fopen(path, "r");
-	if (!file)
-		return false;
-	/* "running", or the number of the system call it sleeps in. */
-	sleeps = fgets(line, sizeof(line), file) && atoi(line) == SYS_ioctl;
-	fclose(file);
-	return sleeps;
-}
-
 static bool start_waiter(struct waiter *waiter, int pager, uint64_t seqno)
 {
 	memset(waiter, 0, sizeof(*waiter));

@@ -56,16 +56,25 @@ static void slow_set(const struct faulty *slow, int reads, int writes)
 		   slow->name));
 }
 
-FIXTURE_SETUP(slow)
+static const char *slow_missing(void)
 {
 	const char *missing = faulty_missing();
+
+	if (missing)
+		return missing;
+	shell("modprobe -q dm-delay");
+	if (!shell("dmsetup targets | grep -q ^delay"))
+		return "the kernel has no dm-delay";
+	return NULL;
+}
+
+FIXTURE_SETUP(slow)
+{
+	const char *missing = slow_missing();
 	struct memory *memory = &self->memory;
 
 	if (missing)
 		SKIP(_exit(KSFT_SKIPPED), "%s", missing);
-	shell("modprobe -q dm-delay");
-	if (!shell("dmsetup targets | grep -q ^delay"))
-		SKIP(_exit(KSFT_SKIPPED), "the kernel has no dm-delay");
 	self->stores = stores_open();
 	ASSERT_EQ(0, stores_clear(&self->stores));
 	self->store = store_new(&self->stores, "slow", 0, 0,
@@ -264,6 +273,108 @@ TEST_F_TIMEOUT(slow, page_out_goes_on_after_a_signal, TIMEOUT)
 	EXPECT_EQ(0, call.ret);
 	EXPECT_EQ(0, call.resident_bytes);
 	EXPECT_TRUE(verify(&self->memory, 0, STORED_PAGES, 2));
+}
+
+/* --- Segments that are to be discarded first ------------------------------- */
+
+FIXTURE(coming)
+{
+	struct stores stores;
+	int store;
+	struct faulty device;	/* discarding it takes for ever */
+	pthread_t thread;
+	volatile pid_t tid;
+	struct defpager_segment_add add;
+	int ret;
+	volatile bool done;
+};
+
+static void *add_segment(void *arg)
+{
+	FIXTURE_DATA(coming) *self = arg;
+
+	self->tid = gettid();
+	self->ret = defpager_ioctl(self->store, DEFPAGER_IOC_SEGMENT_ADD,
+				   &self->add);
+	self->done = true;
+	return NULL;
+}
+
+FIXTURE_SETUP(coming)
+{
+	const char *missing = slow_missing();
+
+	if (missing)
+		SKIP(_exit(KSFT_SKIPPED), "%s", missing);
+	self->stores = stores_open();
+	ASSERT_EQ(0, stores_clear(&self->stores));
+	self->store = store_new(&self->stores, "coming", 0, 0,
+				DEFPAGER_STORE_EXCLUSIVE);
+	self->device = faulty_new("slow", 0, MIB(8));
+	slow_set(&self->device, 0, FOR_EVER);
+	self->add = segment_range(self->device.fd, 0, MIB(8) / 512, 512);
+	self->add.flags = DEFPAGER_SEGMENT_DISCARD;
+	must(!pthread_create(&self->thread, NULL, add_segment, self));
+	ASSERT_TRUE(wait_until(self->tid && sleeps_in_ioctl(self->tid)));
+}
+
+/* Returns what adding the segment returned. */
+static int coming_ends(FIXTURE_DATA(coming) *self)
+{
+	must(!self->done);
+	slow_set(&self->device, 0, 0);
+	must(!pthread_join(self->thread, NULL));
+	return self->ret;
+}
+
+FIXTURE_TEARDOWN(coming)
+{
+	if (!self->done)
+		coming_ends(self);
+	EXPECT_EQ(0, stores_clear(&self->stores));
+	close(self->store);
+	faulty_remove(&self->device);
+	stores_close(&self->stores);
+}
+
+TEST_F_TIMEOUT(coming, others_do_not_wait_for_it, TIMEOUT)
+{
+	int store = store_with_space(&self->stores, "other", 0,
+				     DEFPAGER_STORE_EXCLUSIVE, MIB(1));
+
+	EXPECT_EQ(MIB(1), store_state(store).total_bytes);
+	EXPECT_EQ(0, store_delete(store, -1));
+	close(store);
+	/* Nor is there any of it yet. */
+	EXPECT_EQ(0, store_state(self->store).nr_segments);
+	EXPECT_EQ(0, totals(self->stores.pager).total_bytes);
+
+	EXPECT_EQ(0, coming_ends(self));
+	EXPECT_EQ(MIB(8), store_state(self->store).free_bytes);
+	EXPECT_EQ(MIB(8), segment_state(self->store,
+					self->add.id).discarded_bytes);
+}
+
+TEST_F_TIMEOUT(coming, nobody_else_gets_its_range, TIMEOUT)
+{
+	struct defpager_segment_add add = segment_range(self->device.fd,
+							MIB(4) / 512, 8, 512);
+
+	EXPECT_EQ(-EINVAL, defpager_ioctl(self->store, DEFPAGER_IOC_SEGMENT_ADD,
+					  &add));
+	EXPECT_EQ(0, coming_ends(self));
+}
+
+TEST_F_TIMEOUT(coming, store_can_be_deleted_meanwhile, TIMEOUT)
+{
+	int claimed;
+
+	EXPECT_EQ(0, store_delete(self->store, -1));
+	EXPECT_EQ(-ENODEV, coming_ends(self));
+	EXPECT_EQ(0, totals(self->stores.pager).nr_segments);
+	claimed = open("/dev/mapper/slow", O_RDWR | O_EXCL | O_CLOEXEC);
+	EXPECT_LE(0, claimed);
+	close(claimed);
 }
 
 TEST_HARNESS_MAIN

@@ -707,6 +707,10 @@ enum defpager_segment_add_flags {
  * Nothing outside of the range is ever written.  The segment stays until it is
  * removed or the module is unloaded, whatever happens to the descriptors.
  *
+ * What the device's page cache holds is written first, and a discard may take as
+ * long as the device likes.  Meanwhile nobody else can add any of the range, and
+ * nothing else is different: it is not listed, and other requests go on.
+ *
  * Errors beyond the common ones, none of which changes anything:
  *
  *  - EBADF: @device is not an open descriptor, or not open for both reading
@@ -717,7 +721,8 @@ enum defpager_segment_add_flags {
  *    logical block size; @count is 0; the range does not lie within the
  *    device, or is not expressible in bytes; it does not hold a whole aligned
  *    page; it overlaps a segment, of whichever store, on the same disk (also
- *    when one was given as a partition and the other as the whole disk).
+ *    one that is still being added; also when one was given as a partition and
+ *    the other as the whole disk).
  *  - EOPNOTSUPP: the pager does not support the device: its logical block is
  *    larger than a page, it is zoned, or it needs what is being written not to
  *    change, e.g. because it computes checksums; or DEFPAGER_SEGMENT_DISCARD

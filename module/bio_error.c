@@ -78,6 +78,12 @@ static void defpager_write_error(struct defpager_segment *segment, u64 slot)
 			   (u64)defpager_segment_sector(segment, slot));
 }
 
+/* Nothing is wrong with the slot: the page stays, and is asked for again. */
+static bool defpager_write_no_fault(int ret)
+{
+	return ret == -ECANCELED || ret == -ENOMEM;
+}
+
 /*
  * Give up a slot that could not be written.
  * Return: its segment, which may be gone.
@@ -92,7 +98,7 @@ defpager_write_give_up(struct defpager_object *object, pgoff_t index, u64 slot,
 		defpager_write_error(segment, slot);
 	/* Never from slot to slot: who looks in between may see neither. */
 	defpager_map_set(&object->map, index, DEFPAGER_ENTRY_RESERVED);
-	if (ret == -ECANCELED || defpager_failing(segment))
+	if (defpager_write_no_fault(ret) || defpager_failing(segment))
 		defpager_slot_free(object, slot);
 	else
 		defpager_slot_retire(object, slot, defpager_error_dead(ret));
@@ -131,7 +137,7 @@ static void defpager_write_again(struct folio *folio, u64 slot, int ret)
 	while (ret) {
 		segment = defpager_write_give_up(object, index, slot, ret);
 		slot = DEFPAGER_NO_SLOT;
-		if (ret != -ECANCELED)
+		if (!defpager_write_no_fault(ret))
 			slot = defpager_write_elsewhere(object, index, ++tries,
 							segment);
 		if (slot == DEFPAGER_NO_SLOT)

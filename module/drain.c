@@ -41,6 +41,7 @@ struct defpager_drain {
 	struct defpager_segment *segment; /* or NULL: all of the store */
 	struct defpager_store *target;	/* where objects move first, or NULL */
 	u64 id;				/* the segment's, or 0: all of the store */
+	bool rehomed;			/* whoever was to move there has */
 	bool closing;			/* that is closed */
 	unsigned int closed;		/* @port's, at the beginning */
 	u64 write_errors;		/* of all stores, at the beginning */
@@ -344,9 +345,10 @@ static int defpager_rehome_all(struct defpager_drain *drain)
 	u64 id = 0;
 	int ret = 0;
 
-	if (drain->target)
-		defpager_drain_announce(drain);
-	while (!ret && drain->target) {
+	if (!drain->target || drain->rehomed)
+		return 0;
+	defpager_drain_announce(drain);
+	while (!ret) {
 		object = defpager_object_get_next(id);
 		if (!object)
 			break;
@@ -482,7 +484,7 @@ static int __defpager_segment_drain(struct defpager_drain *drain, u64 id)
 		return ret;
 	defpager_drain_announce(drain);
 	/* Objects that come from here on stay. */
-	drain->target = NULL;
+	drain->rehomed = true;
 	drain->closing = true;
 	ret = defpager_drain_until(drain, defpager_drain_empty);
 	if (!ret)

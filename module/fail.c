@@ -99,8 +99,11 @@ void defpager_write_failed(struct defpager_segment *segment, u64 slot,
 	bool many;
 
 	spin_lock(&failures->lock);
-	/* The earlier ones were bad, but the segment worked since. */
-	if (failures->written)
+	/*
+	 * The earlier ones were bad, but the segment worked since.  Not if it
+	 * is closed: some slot has to be left to try.
+	 */
+	if (failures->written && !defpager_failing(segment))
 		failures->nr = 0;
 	WRITE_ONCE(failures->written, false);
 	if (failures->nr < ARRAY_SIZE(failures->slots)) {
@@ -177,7 +180,8 @@ static bool defpager_probe(struct defpager_segment *segment)
 	/* Each takes the place of one that is tried: from the end. */
 	for (i = nr - 1; i--;)
 		defpager_probe_slot(segment, i);
-	return !defpager_too_many_bad(segment);
+	/* If no other is left to try, the next one that fails tells. */
+	return !READ_ONCE(failures->nr) || !defpager_too_many_bad(segment);
 }
 
 /* What is wrong with some of its slots turns out soon enough. */

@@ -319,7 +319,14 @@ static u64 defpager_pageout_slot(struct defpager_pageout *pageout,
 }
 
 /*
- * Make a folio's mappings read-only and collect what they know into the mark.
+ * Take its mark off a folio, make its mappings read-only and collect what they
+ * know.
+ *
+ * The mark goes first.  Who zaps a dirty entry of a page table sets it, and
+ * another CPU may write by a TLB entry until that is flushed, which happens
+ * before the lock of the page table is given back.  folio_mkclean() takes that
+ * lock.  So a mark that was there before is of somebody whose flush it has
+ * waited for, and any later one stays, whoever writes how long.
  *
  * Whoever has a reference besides the page cache, the mappings and us may have
  * got it from a writable mapping before that, and write without leaving a
@@ -328,39 +335,40 @@ static u64 defpager_pageout_slot(struct defpager_pageout *pageout,
  * then flushes, then drops the reference).
  *
  * Return: whether nobody can write to it any more but by a fault or with its
- * lock.
+ * lock, or marks it again; @dirty: whether it has to be written.  If not, the
+ * mark is back.
  */
-static bool defpager_pageout_protect(struct folio *folio)
+static bool defpager_pageout_protect(struct folio *folio, bool *dirty)
 {
 	int references;
 
+	*dirty = folio_test_checked(folio);
+	folio_clear_checked(folio);
+	smp_mb__after_atomic(); /* the mark before the page tables */
 	if (folio_mkclean(folio))
-		folio_set_checked(folio);
+		*dirty = true;
 	/* Virtual machines set this one behind our back. */
 	if (folio_test_clear_dirty(folio))
-		folio_set_checked(folio);
-	smp_mb(); /* the page tables before the references */
+		*dirty = true;
+	smp_mb(); /* the page tables before the references, and the content */
 	references = folio_ref_count(folio);
 	smp_rmb(); /* the references before the mappings, which may go */
-	return references <= folio_nr_pages(folio) + folio_mapcount(folio) + 1;
+	if (references <= folio_nr_pages(folio) + folio_mapcount(folio) + 1)
+		return true;
+	if (*dirty)
+		folio_set_checked(folio);
+	return false;
 }
 
-/* A folio that is locked and protected. */
+/*
+ * A folio that is locked, protected and dirty, and has no mark any more.  Who
+ * writes from now on sets it again, or a page table's dirty bit.
+ */
 static void defpager_pageout_locked(struct defpager_pageout *pageout,
 				    struct folio *folio)
 {
 	u64 slot;
 
-	if (!folio_test_checked(folio)) {
-		folio_unlock(folio);
-		return;
-	}
-	/*
-	 * The mark goes before the content is looked at.  Who writes from now
-	 * on sets it again, or a page table's dirty bit.
-	 */
-	folio_clear_checked(folio);
-	smp_mb__after_atomic(); /* the mark before the content */
 	if (defpager_folio_zero(folio)) {
 		pageout->written++;
 		defpager_pageout_zero(pageout->object, folio);
@@ -404,6 +412,8 @@ static bool defpager_pageout_on_lru(struct defpager_pageout *pageout,
 static bool defpager_pageout_folio(struct defpager_pageout *pageout,
 				   struct folio *folio)
 {
+	bool dirty;
+
 	/* Never wait: it may be locked for a slow read. */
 	if (!folio_trylock(folio))
 		return false;
@@ -423,11 +433,14 @@ static bool defpager_pageout_folio(struct defpager_pageout *pageout,
 	 * that was written without a mark.
 	 */
 	smp_rmb();
-	if (!defpager_pageout_protect(folio)) {
+	if (!defpager_pageout_protect(folio, &dirty)) {
 		folio_unlock(folio);
 		return false;
 	}
-	defpager_pageout_locked(pageout, folio);
+	if (dirty)
+		defpager_pageout_locked(pageout, folio);
+	else
+		folio_unlock(folio);
 	return true;
 }
 

@@ -299,6 +299,15 @@ static int defpager_in_again(struct defpager_range *range, pgoff_t index)
 	return 0;
 }
 
+/* A page that is not in memory: reclaim has been there, or it was not read. */
+static int defpager_in_missing(struct defpager_range *range, pgoff_t index)
+{
+	u64 entry = defpager_map_get(&range->object->map, index);
+
+	return defpager_entry_is_slot(entry) && defpager_unreadable(entry) ?
+		-EIO : 0;
+}
+
 static int defpager_in_wait_page(struct defpager_range *range, pgoff_t index)
 {
 	struct folio *folio = __filemap_get_folio(range->mapping, index, 0, 0);
@@ -306,7 +315,7 @@ static int defpager_in_wait_page(struct defpager_range *range, pgoff_t index)
 	int ret;
 
 	if (IS_ERR(folio))
-		return 0;
+		return defpager_in_missing(range, index);
 	ret = folio_wait_bit_killable(folio, PG_locked);
 	uptodate = folio_test_uptodate(folio);
 	folio_put(folio);

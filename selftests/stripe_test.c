@@ -175,8 +175,8 @@ TEST_F_TIMEOUT(stripe, segments_join_and_leave, TIMEOUT)
 
 /* --- Time -------------------------------------------------------------- */
 
-#define MIB_PER_SECOND 4
-#define TIMED_BYTES MIB(6)
+#define MIB_PER_SECOND 1
+#define TIMED_BYTES MIB(3)
 
 /* One store on one slow disk, and one on two of them. */
 FIXTURE(bandwidth)

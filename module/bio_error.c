@@ -78,7 +78,7 @@ static void defpager_write_error(struct defpager_segment *segment, u64 slot)
 			   (u64)defpager_segment_sector(segment, slot));
 }
 
-/* Nothing is wrong with the slot: the page stays, and is asked for again. */
+/* It was not the slot's fault. */
 static bool defpager_write_no_fault(int ret)
 {
 	return ret == -ECANCELED || ret == -ENOMEM;
@@ -94,7 +94,7 @@ defpager_write_give_up(struct defpager_object *object, pgoff_t index, u64 slot,
 {
 	struct defpager_segment *segment = defpager_segment_of(slot);
 
-	if (ret != -ECANCELED)
+	if (!defpager_write_no_fault(ret))
 		defpager_write_error(segment, slot);
 	/* Never from slot to slot: who looks in between may see neither. */
 	defpager_map_set(&object->map, index, DEFPAGER_ENTRY_RESERVED);
@@ -137,7 +137,7 @@ static void defpager_write_again(struct folio *folio, u64 slot, int ret)
 	while (ret) {
 		segment = defpager_write_give_up(object, index, slot, ret);
 		slot = DEFPAGER_NO_SLOT;
-		if (!defpager_write_no_fault(ret))
+		if (ret != -ECANCELED)
 			slot = defpager_write_elsewhere(object, index, ++tries,
 							segment);
 		if (slot == DEFPAGER_NO_SLOT)

@@ -322,11 +322,11 @@ static u64 defpager_pageout_slot(struct defpager_pageout *pageout,
  * Take its mark off a folio, make its mappings read-only and collect what they
  * know.
  *
- * The mark goes first.  Who zaps a dirty entry of a page table sets it, and
- * another CPU may write by a TLB entry until that is flushed, which happens
- * before the lock of the page table is given back.  folio_mkclean() takes that
- * lock.  So a mark that was there before is of somebody whose flush it has
- * waited for, and any later one stays, whoever writes how long.
+ * The mark goes first, and only if it was seen.  Who zaps a dirty entry of a
+ * page table sets it, and another CPU may write by a TLB entry until that is
+ * flushed, which happens before the lock of the page table is given back.
+ * folio_mkclean() takes that lock.  So a mark that was there before is of
+ * somebody whose flush it has waited for, and any later one stays.
  *
  * Whoever has a reference besides the page cache, the mappings and us may have
  * got it from a writable mapping before that, and write without leaving a
@@ -342,14 +342,22 @@ static bool defpager_pageout_protect(struct folio *folio, bool *dirty)
 {
 	int references;
 
-	*dirty = folio_test_checked(folio);
-	folio_clear_checked(folio);
-	smp_mb__after_atomic(); /* the mark before the page tables */
+	*dirty = folio_test_clear_dirty(folio);
+	if (folio_test_checked(folio)) {
+		*dirty = true;
+		folio_clear_checked(folio);
+	}
+	smp_mb(); /* the marks before the page tables */
 	if (folio_mkclean(folio))
 		*dirty = true;
-	/* Virtual machines set this one behind our back. */
-	if (folio_test_clear_dirty(folio))
+	/*
+	 * Virtual machines set this one behind our back, when they map the page
+	 * or when that ends; either way they may write for some time yet.
+	 */
+	if (folio_test_clear_dirty(folio)) {
 		*dirty = true;
+		folio_set_checked(folio);
+	}
 	smp_mb(); /* the page tables before the references, and the content */
 	references = folio_ref_count(folio);
 	smp_rmb(); /* the references before the mappings, which may go */
@@ -361,8 +369,8 @@ static bool defpager_pageout_protect(struct folio *folio, bool *dirty)
 }
 
 /*
- * A folio that is locked, protected and dirty, and has no mark any more.  Who
- * writes from now on sets it again, or a page table's dirty bit.
+ * A folio that is locked, protected and dirty.  Who writes from now on sets its
+ * mark again, or a page table's dirty bit.
  */
 static void defpager_pageout_locked(struct defpager_pageout *pageout,
 				    struct folio *folio)

@@ -303,9 +303,16 @@ static int defpager_in_again(struct defpager_range *range, pgoff_t index)
 static int defpager_in_missing(struct defpager_range *range, pgoff_t index)
 {
 	u64 entry = defpager_map_get(&range->object->map, index);
+	struct defpager_segment *segment;
+	bool bad;
 
-	return defpager_entry_is_slot(entry) && defpager_unreadable(entry) ?
-		-EIO : 0;
+	if (!defpager_entry_is_slot(entry))
+		return 0;
+	rcu_read_lock();
+	segment = defpager_segment_of(entry);
+	bad = segment && READ_ONCE(segment->failures.gone);
+	rcu_read_unlock();
+	return bad || defpager_unreadable(entry) ? -EIO : 0;
 }
 
 static int defpager_in_wait_page(struct defpager_range *range, pgoff_t index)

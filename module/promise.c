@@ -598,7 +598,7 @@ void defpager_lose_slot(struct defpager_store *store, bool pooled)
  * @segment: the segment, in its stripes already
  *
  * Context: sleeps.
- * Return: 0 or -ENOMEM.
+ * Return: 0; -ENOMEM if it has none, nor will.
  */
 int defpager_space_add(struct defpager_segment *segment)
 {
@@ -608,6 +608,12 @@ int defpager_space_add(struct defpager_segment *segment)
 	defpager_account(segment->store, 0, 0, segment->slots.nr);
 	/* Something of each at once: they are used in turn from the start. */
 	ret = defpager_populate_segment(segment);
+	/*
+	 * Who had the lock before us may have found the segment in its stripe:
+	 * it has slots then, and they may be promised by now, or even in use.
+	 */
+	if (segment->slots.populated_chunks)
+		ret = 0;
 	if (ret < 0)
 		defpager_space_close(segment, DEFPAGER_CLOSED_REMOVAL, true);
 	mutex_unlock(&defpager_populate_lock);

@@ -175,7 +175,13 @@ static bool defpager_probe(struct defpager_segment *segment)
 	struct defpager_failures *failures = &segment->failures;
 	unsigned int i, nr = READ_ONCE(failures->nr);
 
-	if (!nr || !defpager_probe_slot(segment, failures->turn++ % nr))
+	/*
+	 * There has been a recovery between the last failure and its closing the
+	 * segment: nothing speaks against it any more.
+	 */
+	if (!nr)
+		return true;
+	if (!defpager_probe_slot(segment, failures->turn++ % nr))
 		return false;
 	/* Each takes the place of one that is tried: from the end. */
 	for (i = nr - 1; i--;)

@@ -147,15 +147,56 @@ static int defpager_drain_check_space(struct defpager_drain *drain)
 }
 
 /*
+ * The same for an object that has got another home from an earlier drain, or
+ * from one that goes on: its pages follow to that one.
+ */
+static int defpager_drain_check_home(struct defpager_drain *drain,
+				     struct defpager_object *object)
+{
+	struct defpager_store *home;
+	int ret;
+
+	if (!object->confined)
+		return 0;
+	rcu_read_lock();
+	home = rcu_dereference(object->store);
+	/* If it is going, the object has the next one by now. */
+	if (home == drain->store || !refcount_inc_not_zero(&home->refs))
+		home = NULL;
+	rcu_read_unlock();
+	if (!home)
+		return 0;
+	ret = defpager_space_recover(home, false);
+	defpager_store_put(home);
+	return ret == -ENOSPC ? -EIO : ret;
+}
+
+/*
  * Pages that cannot be written elsewhere stay in memory, and all of them may be
  * more than there is.
  */
-static int defpager_drain_check(struct defpager_drain *drain)
+static int defpager_drain_check(struct defpager_drain *drain,
+				struct defpager_object *object)
 {
+	int ret;
+
 	if (defpager_counter_sum(DEFPAGER_WRITE_ERRORS) -
 	    drain->write_errors >= DEFPAGER_DRAIN_ERRORS)
 		return -EIO;
-	return defpager_drain_check_space(drain);
+	ret = defpager_drain_check_space(drain);
+	return ret ?: defpager_drain_check_home(drain, object);
+}
+
+/*
+ * Does a segment of the store have to be emptied?  Another one that is being
+ * removed is not our business, nor are its pages that cannot be read.
+ */
+static bool defpager_drain_leaves(struct defpager_drain *drain,
+				  struct defpager_segment *segment)
+{
+	if (drain->id)
+		return segment == drain->segment;
+	return READ_ONCE(segment->slots.closed) & DEFPAGER_CLOSED_REMOVAL;
 }
 
 /* Does a map entry have to change?  A hint, if it was read as one. */
@@ -175,8 +216,7 @@ static bool defpager_drain_match(u64 entry, void *data)
 	rcu_read_lock();
 	segment = defpager_segment_of(entry);
 	if (segment && segment->store == of->drain->store)
-		match = READ_ONCE(segment->slots.closed) &
-				DEFPAGER_CLOSED_REMOVAL ||
+		match = defpager_drain_leaves(of->drain, segment) ||
 			(of->object->confined && segment->store !=
 			 rcu_access_pointer(of->object->store));
 	rcu_read_unlock();
@@ -310,7 +350,7 @@ static int defpager_drain_object(struct defpager_drain *drain,
 		/* Writing has to keep up: what is read takes memory. */
 		defpager_pageout_keep_up(object);
 		defpager_drain_progress(drain);
-		ret = defpager_drain_check(drain);
+		ret = defpager_drain_check(drain, object);
 		if (ret)
 			return ret;
 	}

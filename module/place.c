@@ -410,6 +410,9 @@ static u64 __defpager_slot_alloc(struct defpager_object *object, pgoff_t index,
 	else
 		slot = defpager_slot_alloc_pooled(object, &wish, hint);
 	rcu_read_unlock();
+	/* What each store has free depends on where pages of the pool are. */
+	if (wish.pooled && slot != DEFPAGER_NO_SLOT)
+		defpager_alert_check();
 	return slot;
 }
 
@@ -490,6 +493,7 @@ static void defpager_slot_end(struct defpager_object *object,
 		open = defpager_slots_free(slots, slot, true);
 		if (open)
 			atomic64_inc(&segment->store->free);
+		defpager_alert_check();
 	}
 	defpager_slot_ended(segment);
 }

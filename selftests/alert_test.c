@@ -438,6 +438,32 @@ TEST_F_TIMEOUT(alert, objects_of_the_pager_fire_where_they_would_go, TIMEOUT)
 	close(first);
 }
 
+/* Nothing is promised or given back meanwhile. */
+TEST_F_TIMEOUT(alert, pages_that_move_to_another_store_fire, TIMEOUT)
+{
+	int second = store_with_space(&self->stores, "second", 1, 0,
+				      PAGES(STORE_PAGES));
+	struct memory memory = memory_create(self->stores.pager,
+					     PAGES(STORE_PAGES));
+	int first;
+
+	fill_all(&memory, 1);
+	ASSERT_TRUE(evict(&memory));
+	alert_arm(second, HIGH, LOW_MARK, HIGH_MARK);
+	first = store_with_space(&self->stores, "first", 2, 0,
+				 PAGES(STORE_PAGES));
+	fill_all(&memory, 2);
+	EXPECT_TRUE(alert_is_quiet(second));
+	ASSERT_TRUE(evict(&memory));
+	EXPECT_TRUE(alert_fires(second));
+	EXPECT_EQ(STORE_PAGES, free_pages(second));
+	EXPECT_EQ(0, free_pages(first));
+	EXPECT_TRUE(verify_all(&memory, 2));
+	memory_destroy(&memory);
+	close(first);
+	close(second);
+}
+
 /* --- Who is told --------------------------------------------------------- */
 
 TEST_F_TIMEOUT(alert, descriptors_have_marks_of_their_own, TIMEOUT)

@@ -8,6 +8,19 @@
  */
 #include "defpager.h"
 
+/* RCU read lock held. */
+static s64 defpager_pool_borrowed(void)
+{
+	struct defpager_store *store;
+	unsigned long id;
+	s64 nr = 0;
+
+	xa_for_each(&defpager_stores, id, store)
+		if (!defpager_store_exclusive(store))
+			nr += atomic64_read(&store->borrowed);
+	return nr;
+}
+
 /**
  * defpager_space_check_rehome() - would what one store promised fit elsewhere?
  * @from: a store
@@ -27,8 +40,12 @@ int defpager_space_check_rehome(struct defpager_store *from,
 	s64 pool = atomic64_read(&defpager_pool_free) +
 		   atomic64_read(&defpager_pool_unpopulated);
 
-	if (atomic64_read(&to->free) + atomic64_read(&to->unpopulated) < moving)
+	if (atomic64_read(&to->free) + atomic64_read(&to->unpopulated) +
+	    atomic64_read(&to->borrowed) < moving)
 		return -ENOSPC;
+	rcu_read_lock();
+	pool += defpager_pool_borrowed();
+	rcu_read_unlock();
 	if (!defpager_store_exclusive(from))
 		pool += promised - capacity;
 	if (!defpager_store_exclusive(to))

@@ -348,6 +348,26 @@ void defpager_segments_reopen(struct defpager_store *store)
 	mutex_unlock(&defpager_segments_lock);
 }
 
+/* Who freed its slots has started these at the latest. */
+static void defpager_segment_stop(struct defpager_segment *segment)
+{
+	defpager_discard_stop(segment);
+	defpager_fail_stop(segment);
+}
+
+/*
+ * Before anything is locked, since a device may take long to answer, or for ever.
+ * Who was just about to start them does so after that, but there is little left
+ * to do then: they find nothing to discard, and have not waited to probe.
+ */
+static void defpager_segments_stop(struct list_head *gone)
+{
+	struct defpager_segment *segment;
+
+	list_for_each_entry(segment, gone, list)
+		defpager_segment_stop(segment);
+}
+
 /*
  * Let go of segments that were drained: they are closed, and no slot of them is
  * used.  Nothing is in flight, since who reads or writes a page has a slot for
@@ -374,9 +394,7 @@ static void defpager_segments_free(struct list_head *gone)
 	/* Who found one by its turn or its number. */
 	synchronize_rcu();
 	list_for_each_entry_safe(segment, next, gone, list) {
-		/* Who freed its slots has started these at the latest. */
-		defpager_discard_stop(segment);
-		defpager_fail_stop(segment);
+		defpager_segment_stop(segment);
 		defpager_segment_destroy(segment);
 	}
 }
@@ -389,8 +407,9 @@ void defpager_segment_remove(struct defpager_segment *segment)
 {
 	LIST_HEAD(gone);
 
-	mutex_lock(&defpager_segments_lock);
 	list_add(&segment->list, &gone);
+	defpager_segments_stop(&gone);
+	mutex_lock(&defpager_segments_lock);
 	defpager_segments_free(&gone);
 	mutex_unlock(&defpager_segments_lock);
 }
@@ -406,6 +425,10 @@ void defpager_segments_remove(struct defpager_store *store)
 	xa_for_each(&defpager_segments, id, segment)
 		if (segment->store == store)
 			list_add(&segment->list, &gone);
+	mutex_unlock(&defpager_segments_lock);
+	/* Nobody else removes them: the store is being closed. */
+	defpager_segments_stop(&gone);
+	mutex_lock(&defpager_segments_lock);
 	defpager_segments_free(&gone);
 	mutex_unlock(&defpager_segments_lock);
 }

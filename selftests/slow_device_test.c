@@ -78,7 +78,8 @@ FIXTURE_SETUP(slow)
 	self->stores = stores_open();
 	ASSERT_EQ(0, stores_clear(&self->stores));
 	self->store = store_new(&self->stores, "slow", 0, 0,
-				DEFPAGER_STORE_EXCLUSIVE);
+				DEFPAGER_STORE_EXCLUSIVE |
+				DEFPAGER_STORE_DISCARD);
 	self->device = faulty_new("slow", 0, MIB(8));
 	slow_set(&self->device, 0, 0);
 	self->segment = segment_on(self->store, &self->device);
@@ -273,6 +274,114 @@ TEST_F_TIMEOUT(slow, page_out_goes_on_after_a_signal, TIMEOUT)
 	EXPECT_EQ(0, call.ret);
 	EXPECT_EQ(0, call.resident_bytes);
 	EXPECT_TRUE(verify(&self->memory, 0, STORED_PAGES, 2));
+}
+
+/* --- Removals -------------------------------------------------------------- */
+
+struct removal {
+	pthread_t thread;
+	volatile pid_t tid;
+	int store;
+	uint64_t segment;
+	int target;
+	int ret;
+	volatile bool done;
+};
+
+static void *remove_segment(void *arg)
+{
+	struct removal *removal = arg;
+
+	removal->tid = gettid();
+	removal->ret = segment_remove(removal->store, removal->segment,
+				      removal->target);
+	removal->done = true;
+	return NULL;
+}
+
+static void removal_start(struct removal *removal)
+{
+	must(!pthread_create(&removal->thread, NULL, remove_segment, removal));
+}
+
+static int removal_ends(struct removal *removal)
+{
+	must(!pthread_join(removal->thread, NULL));
+	return removal->ret;
+}
+
+/* A write, or what counts as one, has got as far as the device. */
+static bool device_is_writing(const struct faulty *slow)
+{
+	return shell("dmsetup status %s | grep -q 'delay [0-9]* [1-9]'",
+		     slow->name);
+}
+
+/* From here on a segment is empty, but one write to it has not ended. */
+static bool removal_waits_for_probe(FIXTURE_DATA(slow) *self,
+				    struct removal *removal)
+{
+	fill(&self->memory, 0, STORED_PAGES, 2);
+	faulty_refuse_writes(&self->device, 0, FOR_EVER);
+	if (!pageout_fails(self->store, self->segment, &self->memory))
+		return false;
+	slow_set(&self->device, 0, FOR_EVER);
+	if (!wait_until(device_is_writing(&self->device)))
+		return false;
+	segment_new(&self->stores, self->store, MIB(8));
+	removal_start(removal);
+	return wait_until(!segment_state(self->store, self->segment)
+				   .used_bytes && sleeps_in_ioctl(removal->tid));
+}
+
+TEST_F_TIMEOUT(slow, others_do_not_wait_for_a_removal, TIMEOUT)
+{
+	struct removal removal = {
+		.store = self->store,
+		.segment = self->segment,
+		.target = -1,
+	};
+	int store;
+
+	ASSERT_TRUE(removal_waits_for_probe(self, &removal));
+	store = store_with_space(&self->stores, "other", 0,
+				 DEFPAGER_STORE_EXCLUSIVE, MIB(1));
+	EXPECT_EQ(MIB(1), store_state(store).total_bytes);
+	EXPECT_EQ(0, store_delete(store, -1));
+	close(store);
+	EXPECT_FALSE(removal.done);
+
+	slow_set(&self->device, 0, 0);
+	EXPECT_EQ(0, removal_ends(&removal));
+	EXPECT_TRUE(evict(&self->memory));
+	EXPECT_TRUE(verify(&self->memory, 0, STORED_PAGES, 2));
+}
+
+/* It is there, only not at once: that is no reason to refuse a removal. */
+TEST_F_TIMEOUT(slow, what_is_being_discarded_is_space_to_move_to, TIMEOUT)
+{
+	struct removal removal = { .target = self->store };
+	struct memory moving;
+
+	removal.store = store_new(&self->stores, "from", 0, 0,
+				  DEFPAGER_STORE_EXCLUSIVE);
+	removal.segment = segment_new(&self->stores, removal.store, MIB(4));
+	moving = memory_create_in(self->stores.pager, removal.store,
+				  PAGES(OBJECT_PAGES));
+	fill_all(&moving, 3);
+	slow_set(&self->device, 0, FOR_EVER);
+	ASSERT_EQ(0, fallocate(self->memory.fd, FALLOC_FL_PUNCH_HOLE |
+			       FALLOC_FL_KEEP_SIZE, 0, PAGES(STORED_PAGES)));
+	ASSERT_TRUE(wait_until(device_is_writing(&self->device)));
+	removal_start(&removal);
+	EXPECT_TRUE(wait_until(removal.done || sleeps_in_ioctl(removal.tid)));
+
+	slow_set(&self->device, 0, 0);
+	EXPECT_EQ(0, removal_ends(&removal));
+	EXPECT_TRUE(evict(&moving));
+	EXPECT_TRUE(verify_all(&moving, 3));
+	memory_destroy(&moving);
+	close(removal.store);
 }
 
 /* --- Segments that are to be discarded first ------------------------------- */

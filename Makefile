@@ -56,9 +56,14 @@ bench: packages	## compare with memfd and swap on the model machine; KERNEL=
 lint: packages	## check style and run the static checkers
 	tools/lint/lint
 
+# Without a System.map, which Debian's headers lack, the kernel's own build leaves
+# out depmod, without which modprobe does not find the module.
 install: module tools	## install module, library, tool and man pages; PREFIX=
 	$(MAKE) -C $(KDIR) M=$(MODULE) modules_install
+	PATH=$$PATH:/sbin; depmod $(addprefix -b ,$(INSTALL_MOD_PATH)) \
+		$$(modinfo -F vermagic $(MODULE)/defpager.ko | cut -d ' ' -f 1)
 	$(MAKE) -C tools OUTPUT=$(BUILD) PREFIX=$(PREFIX) install
+	$(if $(DESTDIR),,PATH=$$PATH:/sbin; ldconfig)
 
 clean:		## remove everything that was built
 	rm -rf $(BUILD)

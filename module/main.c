@@ -115,4 +115,4 @@ module_exit(defpager_exit);
 MODULE_AUTHOR("The defpager authors");
 MODULE_DESCRIPTION("Default pager: anonymous shareable memory objects paged to block device segments");
 MODULE_LICENSE("GPL");
-MODULE_VERSION("0.1");
+MODULE_VERSION("0.2.0");

@@ -156,7 +156,7 @@ static bool segment_is_as_wanted(const struct overlap *overlap)
 		text = "has another range of it";
 	else if (strcmp(overlap->store, request->store))
 		text = "is it, in another store";
-	else if (segment->state != DEFPAGER_SEGMENT_ACTIVE)
+	else if (segment->state == DEFPAGER_SEGMENT_DRAINING)
 		text = "is it, and being removed";
 	else
 		return true;

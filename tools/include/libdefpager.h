@@ -323,7 +323,7 @@ int libdefpager_backing_store_alert(int backing_store,
  *	out: old_object_bytes, old_user_bytes
  *
  * The limits are of the space promised to one object, and to all objects that
- * one user has created, of those confined to the store; the limits of the store
+ * one user owns, of those confined to the store; the limits of the store
  * DEFPAGER_DEFAULT_STORE are also those of objects which are confined to none.
  * What exceeds one fails with EDQUOT, or SIGBUS through a mapping.  What was
  * promised before stays so.

@@ -30,10 +30,13 @@
  * field: what a kernel can do is told by @features of &struct defpager_info.
  *
  * A request either succeeds and returns 0, or fails and changes nothing: no
- * output field is written, no descriptor installed, no segment added.  (Two
+ * output field is written, no descriptor installed, no segment added.  (The
  * exceptions are described where they are: sequence numbers at
- * &struct defpager_object_create, and what an interrupted drain has moved at
- * &struct defpager_segment_remove.)  New descriptors are returned in an output
+ * &struct defpager_object_create, what has moved and what is told of it at
+ * &struct defpager_segment_remove and &struct defpager_backing_store_delete,
+ * what was begun at &struct defpager_object_pageout, the rows before the one
+ * that failed at &struct defpager_list, and a discard that failed half-way at
+ * &struct defpager_segment_add.)  New descriptors are returned in an output
  * field and are always close-on-exec.
  *
  * All numbers are in host order.  Sizes, offsets and amounts of space are in
@@ -269,7 +272,8 @@ struct defpager_object_create {
  * @stored_bytes: out: on storage (whole pages); a page that was read back and
  *	not changed counts here and in @resident_bytes
  * @reserved_bytes: out: storage promised to the object, @stored_bytes included
- * @owner: out: user id of the creator, in the caller's user namespace
+ * @owner: out: user id of the owner, who is the creator or whom fchown() gave it
+ *	to, in the caller's user namespace
  * @confined: out: 1 if the object is confined to @backing_store, else 0
  * @backing_store: out: name of the store it is confined to, or of the one its
  *	pages go to first; empty if it is resident-only
@@ -643,9 +647,10 @@ struct defpager_backing_store_limit {
  * Stands for default_pager_backing_store_delete().
  *
  * Removes all segments of the store, each as DEFPAGER_IOC_SEGMENT_REMOVE does
- * but with the same events for all, and then the store itself.  With @target, objects confined to this store
- * become confined to that one, and keep what they were promised.  Pages of
- * objects that belong to the pager go wherever the pager puts them.
+ * but with the same events for all, and then the store itself.  With @target,
+ * objects confined to this store become confined to that one, and keep what they
+ * were promised.  Pages of objects that belong to the pager go wherever the pager
+ * puts them.
  * Descriptors of a store that was deleted fail with ENODEV, except for poll(),
  * which says POLLHUP.
  *
@@ -711,7 +716,8 @@ enum defpager_segment_add_flags {
  * long as the device likes.  Meanwhile nobody else can add any of the range, and
  * nothing else is different: it is not listed, and other requests go on.
  *
- * Errors beyond the common ones, none of which changes anything:
+ * Errors beyond the common ones, none of which changes anything but what a
+ * device that fails to discard may hold:
  *
  *  - EBADF: @device is not an open descriptor, or not open for both reading
  *    and writing.
@@ -754,9 +760,9 @@ struct defpager_segment_add {
  * @target: in: a descriptor of another backing store, or -1: see below
  * @reserved: in: must be 0
  * @moved_bytes: out, also on EINTR and EIO: pages moved away, in bytes
- * @error_object: out, on EIO: the object of a page that could not be read; 0:
- *	pages could not be written elsewhere
- * @error_offset: out, on EIO: offset of the page in it, in bytes
+ * @error_object: out, on EIO, and on EINTR if there was one by then: the object
+ *	of a page that could not be read; 0: pages could not be written elsewhere
+ * @error_offset: out, likewise: offset of the page in it, in bytes
  *
  * Fd: a descriptor of the segment's backing store. Privilege: CAP_SYS_ADMIN.
  *
@@ -771,8 +777,9 @@ struct defpager_segment_add {
  *
  * The call returns when all is done.  A signal ends it with EINTR, and so does
  * closing the descriptor in another thread of the process.  It is then as if
- * it had not been called, except that some pages are elsewhere; the segment is
- * in use as before.  It can be called again.  So it is when pages cannot be
+ * it had not been called, except that some pages are elsewhere, and objects that
+ * have become confined to @target stay so; the segment is in use as before.  It
+ * can be called again.  So it is when pages cannot be
  * read: they stay where they are, all others are moved, and EIO tells the first
  * of them; and when there is no memory to read them to (ENOMEM).  Pages that
  * cannot be written elsewhere stay in memory; if that goes on, or segments fail

@@ -100,7 +100,9 @@ int libdefpager_info(int pager, struct defpager_info *info);
  * over a socket; it and its storage are gone with the last descriptor and
  * mapping.  Space is promised to a page when it is first touched: if there is
  * none, write(2) fails with ENOSPC and a mapping raises SIGBUS, until a
- * segment is added.
+ * segment is added.  With DEFPAGER_OBJECT_RESERVE, space for all of the object is
+ * promised at once; with DEFPAGER_OBJECT_RESIDENT, its pages stay in memory and
+ * need none.
  *
  * With DEFPAGER_OBJECT_SEQNO the call waits until all lower numbers have had
  * their turn at this open of the device.  The number is used up even if the
@@ -113,7 +115,11 @@ int libdefpager_info(int pager, struct defpager_info *info);
  *  - -EINVAL: object_size is 0 or too large; the name is not terminated, not
  *    all zero behind its end, or has a control character or a '/'; seqno was
  *    used already, is 2^64 - 1, or is not 0 without the flag; backing_store
- *    is a descriptor of something else.
+ *    is a descriptor of something else; DEFPAGER_OBJECT_RESIDENT is combined
+ *    with DEFPAGER_OBJECT_RESERVE or with a backing_store.
+ *  - -ENOSPC, -EDQUOT: DEFPAGER_OBJECT_RESERVE, and there is not as much space,
+ *    or a limit of the store allows less.
+ *  - -EBUSY: the store of backing_store is being deleted.
  *  - -EBADF: backing_store is neither -1 nor an open descriptor.
  *  - -EINTR: a signal ended the wait for the turn.
  *  - -EMFILE, -ENFILE: no descriptor, or no file, is left.
@@ -378,7 +384,9 @@ int libdefpager_backing_store_info(int backing_store,
  *  - -EOPNOTSUPP: the device's logical block is larger than a page, or the
  *    device is zoned, or needs what is being written not to change, or cannot
  *    discard and was asked to.
- *  - -EBUSY: device is mounted, used as swap or claimed by somebody else.
+ *  - -EBUSY: device is mounted, used as swap or claimed by somebody else; or the
+ *    store is being deleted.
+ *  - -EIO: device could not be discarded, or only in part.
  *  - -ENODEV, -ENXIO: device is gone.
  *  - -ENOSPC: the pager cannot address more space.
  *  - -EPERM: the privilege is missing.
@@ -398,7 +406,7 @@ int libdefpager_segment_add(int backing_store,
  * Waits until all pages of the segment have moved to others, while all else
  * goes on: used_bytes of libdefpager_segments() tells how far it is.  Then the
  * device is free.  After -EINTR and -EIO the segment is in use as before, with
- * fewer pages.
+ * fewer pages; objects that have become confined to target stay so.
  *
  * Privilege: CAP_SYS_ADMIN in the initial user namespace.
  *

@@ -243,6 +243,10 @@ static void expect_refusal(struct __test_metadata *_metadata,
 	removal = segment_removal(self->segment[segment], -1);
 	removal.moved_bytes = removal.error_object = 0x4711;
 	copy = removal;
+	/* Pages are out a moment before the writes are said to have ended. */
+	ASSERT_TRUE(wait_until(!segment_state(self->store,
+					      self->segment[segment])
+					.in_flight_bytes));
 	row_before = segment_state(self->store, self->segment[segment]);
 	ASSERT_EQ(0, pager_state(self->s.pager, &before));
 	EXPECT_EQ(error, defpager_ioctl(self->store,

@@ -160,8 +160,12 @@ static int defpager_drain_check_home(struct defpager_drain *drain,
 		return 0;
 	rcu_read_lock();
 	home = rcu_dereference(object->store);
-	/* If it is going, the object has the next one by now. */
-	if (home == drain->store || !refcount_inc_not_zero(&home->refs))
+	/*
+	 * The pool may want more than there is, but not what a store has promised.
+	 * If the home is going, the object has the next one by now.
+	 */
+	if (home == drain->store || atomic64_read(&home->free) >= 0 ||
+	    !refcount_inc_not_zero(&home->refs))
 		home = NULL;
 	rcu_read_unlock();
 	if (!home)
@@ -199,6 +203,16 @@ static bool defpager_drain_leaves(struct defpager_drain *drain,
 	return READ_ONCE(segment->slots.closed) & DEFPAGER_CLOSED_REMOVAL;
 }
 
+/*
+ * Do stale pages have to follow their objects?  Not once a single segment is
+ * closed: whatever has become stale since is the business of who has seen to
+ * that.
+ */
+static bool defpager_drain_follows(struct defpager_drain *drain)
+{
+	return !drain->id || !drain->closing;
+}
+
 /* Does a map entry have to change?  A hint, if it was read as one. */
 struct defpager_drain_of {
 	struct defpager_drain *drain;
@@ -217,7 +231,8 @@ static bool defpager_drain_match(u64 entry, void *data)
 	segment = defpager_segment_of(entry);
 	if (segment && segment->store == of->drain->store)
 		match = defpager_drain_leaves(of->drain, segment) ||
-			(of->object->confined && segment->store !=
+			(defpager_drain_follows(of->drain) &&
+			 of->object->confined && segment->store !=
 			 rcu_access_pointer(of->object->store));
 	rcu_read_unlock();
 	return match;
@@ -526,6 +541,10 @@ static int __defpager_segment_drain(struct defpager_drain *drain, u64 id)
 	/* Objects that come from here on stay. */
 	drain->rehomed = true;
 	drain->closing = true;
+	/* What could not be read before is not there any more. */
+	drain->unreadable = false;
+	drain->error_object = 0;
+	drain->error_offset = 0;
 	ret = defpager_drain_until(drain, defpager_drain_empty);
 	if (!ret)
 		ret = defpager_drain_check_space(drain);

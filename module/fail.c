@@ -177,10 +177,10 @@ static bool defpager_probe(struct defpager_segment *segment)
 
 	/*
 	 * There has been a recovery between the last failure and its closing the
-	 * segment: nothing speaks against it any more.
+	 * segment: nothing but its device being gone speaks against it any more.
 	 */
 	if (!nr)
-		return true;
+		return !READ_ONCE(failures->gone);
 	if (!defpager_probe_slot(segment, failures->turn++ % nr))
 		return false;
 	/* Each takes the place of one that is tried: from the end. */

@@ -357,13 +357,14 @@ static void defpager_segment_stop(struct defpager_segment *segment)
 
 /*
  * Before anything is locked, since a device may take long to answer, or for ever.
- * Who was just about to start them does so after that, but there is little left
- * to do then: they find nothing to discard, and have not waited to probe.
+ * Who has seen the segment in use starts them within a grace period.
  */
 static void defpager_segments_stop(struct list_head *gone)
 {
 	struct defpager_segment *segment;
 
+	if (!list_empty(gone))
+		synchronize_rcu();
 	list_for_each_entry(segment, gone, list)
 		defpager_segment_stop(segment);
 }

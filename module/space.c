@@ -96,7 +96,8 @@ u64 defpager_space_free(struct defpager_store *store)
 		/* What stores have free that the pool does not: it may want it. */
 		unlocated = -atomic64_read(&defpager_pool_free);
 		xa_for_each(&defpager_stores, id, other) {
-			s64 nr = atomic64_read(&other->free);
+			s64 nr = other == store ?
+				 free : atomic64_read(&other->free);
 
 			if (defpager_store_exclusive(other))
 				continue;

@@ -23,7 +23,7 @@ echo 1 >/proc/sys/vm/overcommit_memory
 # For each page of its file the loop device's worker looks at all others first. With
 # all the checks of the debug kernel, and an emulated processor, some ten pages go out
 # in a second: whoever waits for his is not called hung there.
-if grep -q ' kasan_init' /proc/kallsyms; then
+if grep -q ' __asan_load8$' /proc/kallsyms; then
 	echo 1200 >/proc/sys/kernel/hung_task_timeout_secs
 fi
 

@@ -275,7 +275,7 @@ static int __defpager_promise_fast(struct defpager_object *object, u64 nr)
 		defpager_give_promise(store, nr);
 		return -EDQUOT;
 	}
-	object->promised += nr;
+	WRITE_ONCE(object->promised, object->promised + nr);
 	return 0;
 }
 
@@ -389,7 +389,7 @@ int defpager_promise(struct defpager_object *object, u64 nr)
 void defpager_unpromise(struct defpager_object *object, u64 nr)
 {
 	spin_lock(&object->promise_lock);
-	object->promised -= nr;
+	WRITE_ONCE(object->promised, object->promised - nr);
 	defpager_user_uncharge(object, nr);
 	defpager_give_promise(defpager_home(object), nr);
 	spin_unlock(&object->promise_lock);

@@ -779,9 +779,8 @@ struct defpager_segment_add {
  * closing the descriptor in another thread of the process.  It is then as if
  * it had not been called, except that some pages are elsewhere, and objects that
  * have become confined to @target stay so; the segment is in use as before.  It
- * can be called again.  So it is when pages cannot be
- * read: they stay where they are, all others are moved, and EIO tells the first
- * of them; and when there is no memory to read them to (ENOMEM).  Pages that
+ * can be called again.  So it is when pages cannot be read: they stay where they
+ * are, all others are moved, and EIO tells the first of them; and when there is no memory to read them to (ENOMEM).  Pages that
  * cannot be written elsewhere stay in memory; if that goes on, or segments fail
  * so that there is no place for all of them any more, it is EIO, too.
  *

@@ -38,11 +38,10 @@
 struct defpager_drain {
 	struct defpager_store_port *port;
 	struct defpager_store *store;
-	struct defpager_segment *segment; /* or NULL: all of the store */
+	struct defpager_segment *segment; /* once it is closed; or NULL */
 	struct defpager_store *target;	/* where objects move first, or NULL */
 	u64 id;				/* the segment's, or 0: all of the store */
-	bool rehomed;			/* whoever was to move there has */
-	bool closing;			/* that is closed */
+	bool closing;			/* it is closed, or all of the store is */
 	unsigned int closed;		/* @port's, at the beginning */
 	u64 write_errors;		/* of all stores, at the beginning */
 	bool announced;
@@ -135,15 +134,22 @@ static bool defpager_drain_interrupted(struct defpager_drain *drain)
  *
  * Return: 0; -EIO, which is not a page's fault; -ENOMEM.
  */
+static int defpager_drain_recover(struct defpager_store *store, bool gone)
+{
+	int ret = defpager_space_recover(store, gone);
+
+	return ret == -ENOSPC ? -EIO : ret;
+}
+
 static int defpager_drain_check_space(struct defpager_drain *drain)
 {
 	int ret = 0;
 
 	if (drain->target)
-		ret = defpager_space_recover(drain->target, false);
+		ret = defpager_drain_recover(drain->target, false);
 	if (!ret && drain->closing)
-		ret = defpager_space_recover(drain->store, !drain->id);
-	return ret == -ENOSPC ? -EIO : ret;
+		ret = defpager_drain_recover(drain->store, !drain->id);
+	return ret;
 }
 
 /*
@@ -170,9 +176,9 @@ static int defpager_drain_check_home(struct defpager_drain *drain,
 	rcu_read_unlock();
 	if (!home)
 		return 0;
-	ret = defpager_space_recover(home, false);
+	ret = defpager_drain_recover(home, false);
 	defpager_store_put(home);
-	return ret == -ENOSPC ? -EIO : ret;
+	return ret;
 }
 
 /*
@@ -191,33 +197,31 @@ static int defpager_drain_check(struct defpager_drain *drain,
 	return ret ?: defpager_drain_check_home(drain, object);
 }
 
-/*
- * Does a segment of the store have to be emptied?  Another one that is being
- * removed is not our business, nor are its pages that cannot be read.
- */
-static bool defpager_drain_leaves(struct defpager_drain *drain,
-				  struct defpager_segment *segment)
-{
-	if (drain->id)
-		return segment == drain->segment;
-	return READ_ONCE(segment->slots.closed) & DEFPAGER_CLOSED_REMOVAL;
-}
-
-/*
- * Do stale pages have to follow their objects?  Not once a single segment is
- * closed: whatever has become stale since is the business of who has seen to
- * that.
- */
-static bool defpager_drain_follows(struct defpager_drain *drain)
-{
-	return !drain->id || !drain->closing;
-}
-
 /* Does a map entry have to change?  A hint, if it was read as one. */
 struct defpager_drain_of {
 	struct defpager_drain *drain;
 	struct defpager_object *object;
 };
+
+/*
+ * Has a page to leave a segment of the store?  Once a single segment is closed,
+ * only that one: another one that is being removed, and whatever has become
+ * stale since, are the business of who has seen to that, and so are their pages
+ * that cannot be read.  Before, stale ones only.
+ */
+static bool defpager_drain_leaves(struct defpager_drain_of *of,
+				  struct defpager_segment *segment)
+{
+	struct defpager_drain *drain = of->drain;
+
+	if (drain->segment)
+		return segment == drain->segment;
+	if (!drain->id &&
+	    READ_ONCE(segment->slots.closed) & DEFPAGER_CLOSED_REMOVAL)
+		return true;
+	return of->object->confined &&
+	       segment->store != rcu_access_pointer(of->object->store);
+}
 
 static bool defpager_drain_match(u64 entry, void *data)
 {
@@ -230,10 +234,7 @@ static bool defpager_drain_match(u64 entry, void *data)
 	rcu_read_lock();
 	segment = defpager_segment_of(entry);
 	if (segment && segment->store == of->drain->store)
-		match = defpager_drain_leaves(of->drain, segment) ||
-			(defpager_drain_follows(of->drain) &&
-			 of->object->confined && segment->store !=
-			 rcu_access_pointer(of->object->store));
+		match = defpager_drain_leaves(of, segment);
 	rcu_read_unlock();
 	return match;
 }
@@ -400,7 +401,8 @@ static int defpager_rehome_all(struct defpager_drain *drain)
 	u64 id = 0;
 	int ret = 0;
 
-	if (!drain->target || drain->rehomed)
+	/* Objects that come once the segment is closed stay. */
+	if (!drain->target || drain->segment)
 		return 0;
 	defpager_drain_announce(drain);
 	while (!ret) {
@@ -538,8 +540,6 @@ static int __defpager_segment_drain(struct defpager_drain *drain, u64 id)
 	if (ret)
 		return ret;
 	defpager_drain_announce(drain);
-	/* Objects that come from here on stay. */
-	drain->rehomed = true;
 	drain->closing = true;
 	/* What could not be read before is not there any more. */
 	drain->unreadable = false;

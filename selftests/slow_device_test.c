@@ -357,6 +357,36 @@ TEST_F_TIMEOUT(slow, others_do_not_wait_for_a_removal, TIMEOUT)
 	EXPECT_TRUE(verify(&self->memory, 0, STORED_PAGES, 2));
 }
 
+/* Each has its own segment's pages for its business, though both are closed. */
+TEST_F_TIMEOUT(slow, removals_do_not_wait_for_each_other, TIMEOUT)
+{
+	struct removal removal = {
+		.store = self->store,
+		.segment = self->segment,
+		.target = -1,
+	};
+	uint64_t other = segment_new(&self->stores, self->store, MIB(2));
+	struct memory striped = memory_create_in(self->stores.pager,
+						 self->store, MIB(2));
+
+	fill_all(&striped, 2);
+	ASSERT_TRUE(evict(&striped));
+	ASSERT_LT(0, segment_state(self->store, other).used_bytes);
+	segment_new(&self->stores, self->store, MIB(4));
+	slow_set(&self->device, FOR_EVER, 0);
+	removal_start(&removal);
+	EXPECT_TRUE(wait_until(segment_state(self->store, self->segment)
+					.in_flight_bytes));
+	EXPECT_EQ(0, segment_remove(self->store, other, -1));
+	EXPECT_FALSE(removal.done);
+
+	slow_set(&self->device, 0, 0);
+	EXPECT_EQ(0, removal_ends(&removal));
+	EXPECT_TRUE(verify(&self->memory, 0, STORED_PAGES, 1));
+	EXPECT_TRUE(verify_all(&striped, 2));
+	memory_destroy(&striped);
+}
+
 /* It is there, only not at once: that is no reason to refuse a removal. */
 TEST_F_TIMEOUT(slow, what_is_being_discarded_is_space_to_move_to, TIMEOUT)
 {

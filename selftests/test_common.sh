@@ -20,6 +20,7 @@
 #                                FILTER is true for: the field of this name
 
 set -euo pipefail
+shopt -s inherit_errexit
 
 # The tool is the one beside the tests, wherever they were built.
 PATH=$(realpath -m -- ../build/bin):$PATH
@@ -114,14 +115,16 @@ need_memory_groups() {
 
 memory_max=8M
 
+# Its status is the command's, also where "||" or "if" switch off "set -e".
 with_little_memory() {
-	local group=/sys/fs/cgroup/test
+	local group=/sys/fs/cgroup/test status=0
 
 	[[ -d $group ]] || mkdir "$group"
 	echo "$memory_max" >"$group/memory.max"
 	echo "$BASHPID" >"$group/cgroup.procs"
-	"$@"
+	"$@" || status=$?
 	echo "$BASHPID" >/sys/fs/cgroup/cgroup.procs
+	return "$status"
 }
 
 field() {

@@ -44,9 +44,12 @@ mkdir "$group"
 echo 32M >"$group/memory.max"
 
 in_group() {
+	local status=0
+
 	echo "$BASHPID" >"$group/cgroup.procs"
-	"$@"
+	"$@" || status=$?
 	echo "$BASHPID" >/sys/fs/cgroup/cgroup.procs
+	return "$status"
 }
 
 verify_with_fio() {

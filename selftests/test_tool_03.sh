@@ -88,6 +88,7 @@ expect 0 defpager store-create --priority 10 slow
 expect 0 defpager segment-add --store slow /dev/mapper/slow
 with_little_memory run_object 32M --name moving
 sum=$(with_little_memory sha256sum <"$object")
+[[ $sum ]] || fail "the object cannot be read"
 used() {
 	field stores '.name == "slow"' used_bytes
 }

@@ -464,7 +464,7 @@ static inline void reclaim(const struct reclaimer *reclaimer,
  * An emulated machine on a busy host is slow, and with a kernel that checks
  * itself so slow that a round may take longer than all of them elsewhere.
  */
-#define FORCE_OUT_SECONDS 60
+#define FORCE_OUT_SECONDS 240
 #define FORCE_OUT_ROUNDS 10
 
 /*

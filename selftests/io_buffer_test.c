@@ -364,6 +364,7 @@ TEST_F(buffer, direct_io_of_the_object_is_refused)
 struct pager_thread {
 	int fd;
 	volatile bool stop;
+	uint64_t failures, out;	/* calls, bytes */
 };
 
 static void *page_out_and_in(void *arg)
@@ -372,10 +373,17 @@ static void *page_out_and_in(void *arg)
 	struct defpager_object_pageout move;
 
 	while (!thread->stop) {
-		object_pageout(thread->fd, DEFPAGER_PAGEOUT_OUT, 0, 0, &move);
-		object_pageout(thread->fd, DEFPAGER_PAGEOUT_OUT |
-			       DEFPAGER_PAGEOUT_WAIT, 0, 0, &move);
-		object_pageout(thread->fd, DEFPAGER_PAGEOUT_IN, 0, 0, &move);
+		thread->failures += !!object_pageout(thread->fd,
+						     DEFPAGER_PAGEOUT_OUT, 0, 0,
+						     &move);
+		thread->failures += !!object_pageout(thread->fd,
+						     DEFPAGER_PAGEOUT_OUT |
+						     DEFPAGER_PAGEOUT_WAIT,
+						     0, 0, &move);
+		thread->out += object_stored(thread->fd);
+		thread->failures += !!object_pageout(thread->fd,
+						     DEFPAGER_PAGEOUT_IN, 0, 0,
+						     &move);
 	}
 	return NULL;
 }
@@ -400,6 +408,8 @@ TEST_F(buffer, direct_io_while_paged_out)
 	pager.stop = true;
 	pthread_join(thread, NULL);
 	EXPECT_TRUE(good);
+	EXPECT_EQ(0, pager.failures);
+	EXPECT_LT(0, pager.out);
 }
 
 TEST_F(buffer, its_own_io_while_paged_out)
@@ -422,6 +432,8 @@ TEST_F(buffer, its_own_io_while_paged_out)
 	pager.stop = true;
 	pthread_join(thread, NULL);
 	EXPECT_TRUE(good);
+	EXPECT_EQ(0, pager.failures);
+	EXPECT_LT(0, pager.out);
 }
 
 /* An object larger than what its user may have in memory, copied within it. */

@@ -591,4 +591,22 @@ TEST_F(move, of_all_when_a_store_is_deleted)
 	EXPECT_TRUE(is_charged(self->pager, self->to, self->to, 0));
 }
 
+/* Of the target's space only a part has ever been given out by then. */
+TEST_F(move, of_more_than_the_target_has_ever_given)
+{
+	int fd;
+
+	ASSERT_EQ(0, store_grow(self->from, MIB(512)));
+	ASSERT_EQ(0, store_grow(self->to, MIB(512)));
+	fd = object_create_with(self->pager, self->from, MIB(300),
+				DEFPAGER_OBJECT_RESERVE);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, store_delete(self->from, self->to));
+	close(self->from);
+	self->from = -1;
+	EXPECT_EQ(MIB(300), object_reserved(fd));
+	EXPECT_EQ(MIB(212) + pages(SPACE), store_free(self->to));
+	close(fd);
+}
+
 TEST_HARNESS_MAIN

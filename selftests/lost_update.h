@@ -303,7 +303,8 @@ static inline bool run_workload(struct workload *load)
 	must(sigaction(SIGSEGV, &action, &saved) == 0);
 	well = run_processes(load);
 	must(sigaction(SIGSEGV, &saved, NULL) == 0);
-	well = verify_cells(load) && well && !load->state->failures;
+	well = verify_cells(load) && well && !load->state->failures &&
+	       load->state->updates;
 	fprintf(stderr, "# %ju updates in %g seconds\n", load->state->updates,
 	       load->seconds);
 	munmap(load->state, size);

@@ -356,7 +356,7 @@ TEST_F(mach, number_one_waits_for_number_zero)
 	if (pid == 0)
 		_exit(create_object_one(&self->pager));
 	ASSERT_LT(0, pid);
-	sleep_ms(100);
+	ASSERT_TRUE(wait_until(sleeps_in_ioctl(pid)));
 	EXPECT_EQ(0, waitpid(pid, &status, WNOHANG));
 	ASSERT_EQ(KERN_SUCCESS,
 		  seqnos_default_pager_object_create(self->pager, 0, &object,

@@ -79,10 +79,9 @@ FIXTURE_SETUP(failure)
 {
 	int loop, device;
 
-	if (!memory_can_fail()) {
-		printf("# this kernel has no memory failure handling\n");
-		exit(KSFT_SKIPPED);
-	}
+	if (!memory_can_fail())
+		SKIP(_exit(KSFT_SKIPPED),
+		     "this kernel has no memory failure handling");
 	self->pager = pager_open();
 	ASSERT_LE(0, self->pager);
 	snprintf(self->dm, sizeof(self->dm), "failure-%d", getpid());
@@ -158,8 +157,8 @@ static void expect_lost(struct __test_metadata *_metadata,
 	EXPECT_EQ(EIO, errno);
 	expect_others_intact(_metadata, self);
 	/* It does not matter what reclaim does meanwhile. */
-	object_out(self->fd, 0, pages(VICTIM));
-	object_out(self->fd, pages(VICTIM + 1), 0);
+	EXPECT_TRUE(object_out(self->fd, 0, pages(VICTIM)));
+	EXPECT_TRUE(object_out(self->fd, pages(VICTIM + 1), 0));
 	EXPECT_TRUE(read_is_sigbus(victim(self)));
 	EXPECT_EQ(-1, pread(self->fd, &byte, 1, pages(VICTIM)));
 	EXPECT_EQ(EIO, errno);
@@ -255,6 +254,7 @@ TEST_F(failure, same_as_its_slot_and_in_memory_since)
 	ASSERT_TRUE(wait_until(object_stored(self->fd) == pages(PAGES)));
 	/* When another one is out, nobody is at work on this one any more. */
 	ASSERT_TRUE(object_out(self->fd, 0, page_size()));
+	ASSERT_LE(page_size(), object_resident(self->fd));
 	ASSERT_EQ(content(VICTIM), *victim(self));
 	ASSERT_EQ(0, poison(victim(self)));
 	expect_intact(_metadata, self, content(VICTIM));

@@ -23,26 +23,32 @@ static inline void on_sigbus(int signal)
 	siglongjmp(bus_error, 1);
 }
 
-static inline bool read_is_sigbus(volatile char *address)
+/* One that nobody expects has to end the process, before and after. */
+static inline bool access_is_sigbus(volatile char *address, bool write)
 {
 	struct sigaction action = { .sa_handler = on_sigbus };
+	volatile bool failed = false;
+	struct sigaction saved;
 
-	sigaction(SIGBUS, &action, NULL);
+	sigaction(SIGBUS, &action, &saved);
 	if (sigsetjmp(bus_error, 1))
-		return true;
-	(void)*address;
-	return false;
+		failed = true;
+	else if (write)
+		*address = 1;
+	else
+		(void)*address;
+	sigaction(SIGBUS, &saved, NULL);
+	return failed;
+}
+
+static inline bool read_is_sigbus(volatile char *address)
+{
+	return access_is_sigbus(address, false);
 }
 
 static inline bool write_is_sigbus(volatile char *address)
 {
-	struct sigaction action = { .sa_handler = on_sigbus };
-
-	sigaction(SIGBUS, &action, NULL);
-	if (sigsetjmp(bus_error, 1))
-		return true;
-	*address = 1;
-	return false;
+	return access_is_sigbus(address, true);
 }
 
 static inline bool all_bytes(const char *bytes, size_t size, char value)

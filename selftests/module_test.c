@@ -2,7 +2,7 @@
 /*
  * The module comes and goes: not while it is needed, and leaving nothing.
  *
- * Needs a disk, and the module file: beside the directory of the tests where
+ * Needs two disks, and the module file: beside the directory of the tests where
  * the build puts it, or at DEFPAGER_MODULE. The module is loaded in the end,
  * without segments.
  */
@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <sys/utsname.h>
 
-#include "paging_utils.h"
+#include "faulty_utils.h"
 #include "sysfs_utils.h"
 
 #include "kselftest_harness.h"
@@ -71,7 +71,6 @@ static bool disk_is_free(void)
 
 FIXTURE(module)
 {
-	struct cgroup cgroup;
 };
 
 /* A module which is new, with nothing in it, however the last test ended. */
@@ -81,12 +80,10 @@ FIXTURE_SETUP(module)
 
 	ASSERT_TRUE(!ret || ret == -ENOENT);
 	ASSERT_EQ(0, load());
-	cgroup_enter(&self->cgroup, MIB(8));
 }
 
 FIXTURE_TEARDOWN(module)
 {
-	EXPECT_TRUE(cgroup_leave(&self->cgroup));
 }
 
 TEST_F_TIMEOUT(module, loads_and_unloads_repeatedly, TIMEOUT)
@@ -156,8 +153,10 @@ TEST_F_TIMEOUT(module, works_anew_each_time, TIMEOUT)
 {
 	struct defpager_info info;
 	struct memory memory;
+	struct cgroup cgroup;
 	int i, pager;
 
+	cgroup_enter(&cgroup, MIB(8));
 	for (i = 0; i < ROUNDS / 2; i++) {
 		pager = pager_open_with_space();
 		info = totals(pager);
@@ -174,6 +173,7 @@ TEST_F_TIMEOUT(module, works_anew_each_time, TIMEOUT)
 		ASSERT_EQ(0, unload());
 		ASSERT_EQ(0, load());
 	}
+	EXPECT_TRUE(cgroup_leave(&cgroup));
 }
 
 /* Whatever is in flight for an object keeps the module, or is waited for. */
@@ -193,6 +193,44 @@ TEST_F_TIMEOUT(module, unload_waits_for_page_out, TIMEOUT)
 		ASSERT_TRUE(disk_is_free());
 		ASSERT_EQ(0, load());
 	}
+}
+
+/*
+ * A segment that is tried every few seconds whether it can be written to again,
+ * slots that are to be discarded, keys, and stores that nobody has deleted.
+ */
+TEST_F_TIMEOUT(module, unload_takes_back_work_that_is_left, TIMEOUT)
+{
+	const char *missing = faulty_missing();
+	struct stores stores;
+	struct faulty faulty;
+	struct memory memory;
+	uint64_t id;
+	int store;
+
+	if (missing)
+		SKIP(return, "%s", missing);
+	stores = stores_open();
+	faulty = faulty_new("unload", 0, MIB(8));
+	store = store_new(&stores, "left", 0, 0,
+			  DEFPAGER_STORE_EXCLUSIVE | DEFPAGER_STORE_DISCARD |
+				  DEFPAGER_STORE_CHECKSUM |
+				  DEFPAGER_STORE_ENCRYPT);
+	id = segment_on(store, &faulty);
+	memory = memory_create_in(stores.pager, store, MIB(1));
+	fill_all(&memory, 1);
+	faulty_refuse_writes(&faulty, 0, FOR_EVER);
+	ASSERT_TRUE(pageout_fails(store, id, &memory));
+	segment_new(&stores, store, MIB(8));
+	ASSERT_TRUE(evict(&memory));
+	memory_destroy(&memory);
+	close(store);
+	stores_close(&stores);
+	ASSERT_TRUE(wait_until(unload() == 0));
+	EXPECT_TRUE(disk_is_free());
+	/* Fails if the device is held. */
+	faulty_remove(&faulty);
+	ASSERT_EQ(0, load());
 }
 
 static void *use_what_is_there(void *arg)

@@ -206,6 +206,13 @@ TEST_F(io, bad_buffers_fail)
 	ASSERT_LT(0, ret);
 	ASSERT_GE(100, ret);
 	EXPECT_TRUE(all_bytes(hole + page_size() - 100, ret, 0));
+	/* Of a page that was to be written as a whole, the rest is as it was. */
+	memset(self->map + 4096, 'm', page_size());
+	SETTLE();
+	EXPECT_EQ(100, pwrite(self->fd, hole + page_size() - 100, page_size(),
+			      4096));
+	EXPECT_TRUE(all_bytes(self->map + 4096, 100, 'h'));
+	EXPECT_TRUE(all_bytes(self->map + 4196, page_size() - 100, 'm'));
 	munmap(hole, page_size());
 }
 

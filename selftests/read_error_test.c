@@ -8,6 +8,7 @@
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 
+#include "contract_utils.h"
 #include "faulty_utils.h"
 
 #include "kselftest_harness.h"
@@ -153,6 +154,96 @@ TEST_F_TIMEOUT(read_error, read_is_eio_for_just_the_pages, TIMEOUT)
 	}
 	EXPECT_EQ(self->nr_bad,
 		  segment_state(self->store, self->id).read_errors);
+}
+
+#define IN_WAIT (DEFPAGER_PAGEOUT_IN | DEFPAGER_PAGEOUT_WAIT)
+
+/* Who asks for a range is told; what can be had is there all the same. */
+TEST_F_TIMEOUT(read_error, page_in_tells_and_brings_the_others, TIMEOUT)
+{
+	struct defpager_object_pageout arg;
+	uint64_t page;
+	int i;
+
+	break_chosen(&self->one, &self->memory);
+	/* It is found out, and then it is known. */
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(-EIO, object_pageout(self->memory.fd, IN_WAIT, 0, 0,
+					       &arg));
+		for (page = 0; page < OBJECT_PAGES; page++)
+			EXPECT_EQ(!chosen(page),
+				  !!(page_place(&self->memory, page).flags &
+				     DEFPAGER_PAGE_RESIDENT));
+	}
+	EXPECT_EQ(self->nr_bad,
+		  segment_state(self->store, self->id).read_errors);
+	EXPECT_EQ(0, object_pageout(self->memory.fd, IN_WAIT, PAGES(1),
+				    PAGES(39), &arg));
+	EXPECT_TRUE(just_chosen_fault(&self->memory));
+}
+
+static bool is_resident(const struct memory *memory, uint64_t page)
+{
+	return page_place(memory, page).flags & DEFPAGER_PAGE_RESIDENT;
+}
+
+static bool page_goes_out(const struct memory *memory, uint64_t page)
+{
+	return wait_until(!is_resident(memory, page) ||
+			  (ask_to_evict(memory), false));
+}
+
+/*
+ * Of ranges whose one edge can be read and whose other one cannot, nothing is
+ * changed. First the tail is bad, then the head.
+ */
+TEST_F_TIMEOUT(read_error, edges_that_cannot_be_read_change_nothing, TIMEOUT)
+{
+	static const int modes[] = {
+		FALLOC_FL_ZERO_RANGE,
+		FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	};
+	int fd = self->memory.fd;
+
+	break_chosen(&self->one, &self->memory);
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		EXPECT_EQ(-1, fallocate(fd, modes[i], PAGES(38) + 100,
+					PAGES(2)));
+		EXPECT_EQ(EIO, errno);
+		EXPECT_EQ(-1, fallocate(fd, modes[i], PAGES(41) + 100,
+					PAGES(2)));
+		EXPECT_EQ(EIO, errno);
+	}
+	EXPECT_TRUE(verify(&self->memory, 38, 2, 1));
+	EXPECT_TRUE(verify(&self->memory, 42, 2, 1));
+	EXPECT_EQ(PAGES(OBJECT_PAGES),
+		  memory_info(&self->memory).reserved_bytes);
+	/* Nobody has kept a reference to the edge that is good. */
+	EXPECT_TRUE(page_goes_out(&self->memory, 38));
+	EXPECT_TRUE(page_goes_out(&self->memory, 43));
+}
+
+/* What a failing segment said of a page is no longer true when it is back. */
+TEST_F_TIMEOUT(read_error, ends_when_the_segment_comes_back, TIMEOUT)
+{
+	char content[page_size()];
+
+	break_chosen(&self->one, &self->memory);
+	ASSERT_TRUE(just_chosen_fault(&self->memory));
+	faulty_break(&self->one);
+	fill(&self->memory, 50, 40, 1);
+	ASSERT_TRUE(pageout_fails(self->store, self->id, &self->memory));
+	/* An error is no news of a page then, and not remembered. */
+	ASSERT_TRUE(page_goes_out(&self->memory, 200));
+	EXPECT_EQ(-1, pread(self->memory.fd, content, page_size(), PAGES(200)));
+	EXPECT_EQ(EIO, errno);
+	EXPECT_FALSE(page_place(&self->memory, 200).flags &
+		     DEFPAGER_PAGE_UNREADABLE);
+	faulty_heal(&self->one);
+	ASSERT_TRUE(recovers(self->store, self->id));
+	/* The chosen ones, too. */
+	EXPECT_TRUE(verify_all(&self->memory, 1));
+	EXPECT_TRUE(accounts_agree(&self->stores));
 }
 
 /* A large read() gets what is before the error, and then the error. */

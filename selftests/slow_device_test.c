@@ -254,7 +254,7 @@ TEST_F_TIMEOUT(slow, signal_ends_page_out, TIMEOUT)
 {
 	struct pageout_call call;
 
-	EXPECT_TRUE(page_out_and_signal(self, &call, 0));
+	ASSERT_TRUE(page_out_and_signal(self, &call, 0));
 	/* It is not the device that ends it. */
 	ASSERT_EQ(0, pthread_join(call.thread, NULL));
 	EXPECT_EQ(-EINTR, call.ret);
@@ -268,7 +268,7 @@ TEST_F_TIMEOUT(slow, page_out_goes_on_after_a_signal, TIMEOUT)
 {
 	struct pageout_call call;
 
-	EXPECT_TRUE(page_out_and_signal(self, &call, SA_RESTART));
+	ASSERT_TRUE(page_out_and_signal(self, &call, SA_RESTART));
 	slow_set(&self->device, 0, 0);
 	ASSERT_EQ(0, pthread_join(call.thread, NULL));
 	EXPECT_EQ(0, call.ret);

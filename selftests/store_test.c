@@ -235,19 +235,50 @@ TEST_F(store, one_of_many_at_once_gets_the_name)
 		}
 		for (i = 0; i < 8; i++) {
 			ASSERT_EQ(0, pthread_join(creators[i].thread, NULL));
-			if (creators[i].store >= 0) {
-				winners++;
-				ASSERT_EQ(0, store_delete(creators[i].store,
-							  -1));
-				close(creators[i].store);
-			} else {
-				/* Or that one was deleted by then. */
-				EXPECT_EQ(-EEXIST, creators[i].store);
-			}
+			winners += creators[i].store >= 0;
+			EXPECT_TRUE(creators[i].store >= 0 ||
+				    creators[i].store == -EEXIST);
 		}
-		EXPECT_LE(1, winners);
+		/* None is deleted before all have tried. */
+		EXPECT_EQ(1, winners);
+		for (i = 0; i < 8; i++) {
+			if (creators[i].store < 0)
+				continue;
+			ASSERT_EQ(0, store_delete(creators[i].store, -1));
+			close(creators[i].store);
+		}
 	}
 	pthread_barrier_destroy(&barrier);
+}
+
+/* --- What is closed before it is refused ------------------------------- */
+
+/* Of two segments the first could go, the second could not: both stay in use. */
+TEST_F_TIMEOUT(store, refused_deletion_reopens_what_was_closed, TIMEOUT)
+{
+	int from = store_new(&self->s, "from", 1, 0, 0);
+	int to = store_with_space(&self->s, "to", 0, 0, MIB(1));
+	uint64_t id[2] = {
+		segment_new(&self->s, from, MIB(1)),
+		segment_new(&self->s, from, MIB(1)),
+	};
+	struct memory pooled = memory_create(self->s.pager, MIB(2));
+	int i;
+
+	fill_all(&pooled, 1);
+	EXPECT_EQ(-ENOSPC, store_delete(from, -1));
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(DEFPAGER_SEGMENT_ACTIVE,
+			  segment_state(from, id[i]).state);
+	EXPECT_EQ(MIB(1), totals(self->s.pager).free_bytes);
+	ASSERT_TRUE(evict(&pooled));
+	for (i = 0; i < 2; i++)
+		EXPECT_LT(0, stored_in(&pooled, id[i]));
+	EXPECT_TRUE(verify_all(&pooled, 1));
+	EXPECT_TRUE(accounts_agree(&self->s));
+	memory_destroy(&pooled);
+	close(to);
+	close(from);
 }
 
 /* --- Thousands --------------------------------------------------------- */

@@ -274,6 +274,7 @@ static inline bool segments_agree(struct stores *stores,
 		sum.used_bytes += row.used_bytes;
 		sum.bad_bytes += row.bad_bytes;
 		free += row.free_bytes;
+		well &= agree("in flight", 0, row.in_flight_bytes);
 		well &= agree("a segment's total", row.total_bytes,
 			      row.free_bytes + row.used_bytes + row.bad_bytes);
 	}

@@ -5,6 +5,7 @@
  *
  * Needs two disks that are all the tests'.
  */
+#include "contract_utils.h"
 #include "faulty_utils.h"
 
 #include "kselftest_harness.h"
@@ -146,19 +147,48 @@ TEST_F_TIMEOUT(write_error, pages_leave_slots_that_go_bad, TIMEOUT)
 	EXPECT_TRUE(verify_all(&self->memory, 2));
 }
 
+/* --- Devices that cannot be discarded --------------------------------- */
+
+/* It was asked for, and did not happen: there is no segment, and no claim. */
+TEST_F_TIMEOUT(write_error, segment_that_is_not_discarded_is_not_added, TIMEOUT)
+{
+	struct defpager_segment_add add =
+		segment_range(self->other.fd, 0, SEGMENT / 512, 512);
+	int claim;
+
+	add.flags = DEFPAGER_SEGMENT_DISCARD;
+	faulty_refuse_writes(&self->other, 0, FOR_EVER);
+	EXPECT_EQ(-EIO, defpager_ioctl(self->store, DEFPAGER_IOC_SEGMENT_ADD,
+				       &add));
+	EXPECT_EQ(1, store_state(self->store).nr_segments);
+	claim = open("/dev/mapper/other", O_RDWR | O_EXCL | O_CLOEXEC);
+	EXPECT_LE(0, claim);
+	close(claim);
+	/* Nothing else was in the way. */
+	faulty_heal(&self->other);
+	ASSERT_EQ(0, defpager_ioctl(self->store, DEFPAGER_IOC_SEGMENT_ADD,
+				    &add));
+	EXPECT_EQ(SEGMENT, segment_state(self->store, add.id).discarded_bytes);
+}
+
 /* --- Segments --------------------------------------------------------- */
 
-/* When the last of the writes that were on their way has failed. */
-static uint64_t settled_errors(int store, uint64_t id)
+/* Asks for all of it to be written, which ends when nothing more is tried. */
+static void try_to_page_out(const struct memory *memory)
 {
-	uint64_t errors = 0, last;
+	struct defpager_object_pageout arg;
 
-	do {
-		last = errors;
-		sleep_ms(100);
-		errors = segment_state(store, id).write_errors;
-	} while (errors != last);
-	return errors;
+	must(object_pageout(memory->fd,
+			    DEFPAGER_PAGEOUT_OUT | DEFPAGER_PAGEOUT_WAIT, 0, 0,
+			    &arg) == 0);
+}
+
+/* When the last of the writes that were on their way has failed. */
+static uint64_t settled_errors(int store, uint64_t id,
+			       const struct memory *memory)
+{
+	try_to_page_out(memory);
+	return segment_state(store, id).write_errors;
 }
 
 TEST_F_TIMEOUT(write_error, failing_segment_is_not_used, TIMEOUT)
@@ -172,7 +202,7 @@ TEST_F_TIMEOUT(write_error, failing_segment_is_not_used, TIMEOUT)
 	fill_all(&self->memory, 1);
 	ASSERT_TRUE(evict(&self->memory));
 
-	settled_errors(self->store, self->id);
+	settled_errors(self->store, self->id, &self->memory);
 	failing = segment_state(self->store, self->id);
 	EXPECT_EQ(DEFPAGER_SEGMENT_FAILING, failing.state);
 	EXPECT_EQ(DEFPAGER_SEGMENT_ACTIVE,
@@ -287,16 +317,15 @@ TEST_F_TIMEOUT(write_error, pages_stay_if_nothing_can_be_written, TIMEOUT)
 	/* All is in memory, and nothing is promised that there is not. */
 	EXPECT_EQ(OBJECT_PAGES, resident_pages(&self->memory));
 	EXPECT_TRUE(verify_all(&self->memory, 1));
-	EXPECT_EQ(1, poll(&fd, 1, 5000));
+	EXPECT_EQ(1, poll(&fd, 1, 60000));
 	EXPECT_EQ(POLLPRI, fd.revents & POLLPRI);
 	EXPECT_EQ(0, store_state(self->store).free_bytes);
 	EXPECT_EQ(-1, pwrite(late.fd, "", 1, 0));
 	EXPECT_EQ(ENOSPC, errno);
 	/* It is known to be hopeless, and not tried again and again. */
-	errors = settled_errors(self->store, self->id);
+	errors = settled_errors(self->store, self->id, &self->memory);
 	EXPECT_GE(PAGES(BAD_MOST), store_state(self->store).bad_bytes);
-	madvise_pageout(&self->memory);
-	madvise_pageout(&self->memory);
+	try_to_page_out(&self->memory);
 	EXPECT_EQ(OBJECT_PAGES, resident_pages(&self->memory));
 	EXPECT_EQ(errors, segment_state(self->store, self->id).write_errors);
 
@@ -323,10 +352,9 @@ TEST_F_TIMEOUT(write_error, changed_pages_stay_too, TIMEOUT)
 	fill(&self->memory, 0, OBJECT_PAGES / 2, 2);
 	ASSERT_TRUE(pageout_fails(self->store, self->id, &self->memory));
 
-	errors = settled_errors(self->store, self->id);
+	errors = settled_errors(self->store, self->id, &self->memory);
 	fill(&self->memory, 0, OBJECT_PAGES / 2, 3);
-	madvise_pageout(&self->memory);
-	madvise_pageout(&self->memory);
+	try_to_page_out(&self->memory);
 	EXPECT_EQ(errors, segment_state(self->store, self->id).write_errors);
 	EXPECT_TRUE(verify(&self->memory, 0, OBJECT_PAGES / 2, 3));
 	/* What was not changed is as it was, in memory or not. */

@@ -83,6 +83,24 @@ says "wants one name"
 expect 1 defpager store-limit none
 says "no backing store of that name"
 
+# --- a command whose object has no space ---------------------------------------
+
+expect 0 defpager store-create --exclusive own
+expect 0 defpager run --size 1M -- true
+says '"defpager segment-add" adds one'
+expect 0 defpager run --size 1M --store own -- true
+says '"defpager segment-add --store own" adds one'
+make_loop 1M
+expect 0 defpager segment-add --store own "$device"
+expect 0 defpager run --size 1M --store own -- true
+equal "$output" "" "what is said when there is space"
+expect 0 defpager run --size 1M -- true
+says '"defpager segment-add" adds one'
+expect 0 defpager store-delete own
+# shellcheck disable=SC2016 # for the other shell
+expect 135 defpager run --size 1M -- sh -c 'kill -BUS $$'
+says "was ended by SIGBUS"
+
 # --- segments ------------------------------------------------------------------
 
 make_loop 64M

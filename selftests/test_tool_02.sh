@@ -214,6 +214,8 @@ size = 3
 nonsense
 END
 before=$(state)
+expect 1 defpager apply "$scratch/none.conf"
+says "describe stores and segments there"
 expect 1 defpager apply "$conf"
 says "$conf:1: priority: a section has to come first"
 says "$conf:3: priority ten: must be a whole number"

@@ -88,14 +88,34 @@ static bool parse(int argc, char **argv, struct request *request, int *status)
 	return false;
 }
 
-/* Else the command's first write would fail with no hint at the reason. */
-static void warn_of_no_space(int pager)
-{
-	struct defpager_info info = { .size = sizeof(info) };
+/* The space of the stores that the object may use. */
+struct usable {
+	const char *store;	/* NULL: those that are for everybody */
+	uint64_t bytes;
+};
 
-	if (!libdefpager_info(pager, &info) && !info.total_bytes)
-		complain("the pager has no segment: writing to the object will "
-			 "fail until \"defpager segment-add\" gives it one");
+static int add_usable(const struct defpager_backing_store_info *store,
+		      void *context)
+{
+	struct usable *usable = context;
+
+	if (usable->store ? !strcmp(usable->store, store->name)
+			  : !(store->flags & DEFPAGER_STORE_EXCLUSIVE))
+		usable->bytes += store->total_bytes;
+	return 0;
+}
+
+/* Else the command's first write would fail with no hint at the reason. */
+static void warn_of_no_space(int pager, const char *store)
+{
+	struct usable usable = { .store = store };
+
+	if (libdefpager_backing_stores(pager, add_usable, &usable) ||
+	    usable.bytes)
+		return;
+	complain("there is no segment that the object can use: writing to it "
+		 "will fail until \"defpager segment-add%s%s\" adds one",
+		 store ? " --store " : "", store ? store : "");
 }
 
 /* The object's descriptor, or negative after a message. */
@@ -119,7 +139,7 @@ static int create_object(struct request *request)
 		explain(OP_OBJECT_CREATE,
 			create->name[0] ? create->name : "object", object);
 	else
-		warn_of_no_space(pager);
+		warn_of_no_space(pager, request->store);
 	close(pager);
 	if (request->store)
 		close(create->backing_store);
@@ -224,8 +244,15 @@ static int wait_for_command(void)
 			return STATUS_FAILED;
 		}
 	}
-	return WIFSIGNALED(status) ? STATUS_SIGNALLED + WTERMSIG(status)
-				   : WEXITSTATUS(status);
+	if (!WIFSIGNALED(status))
+		return WEXITSTATUS(status);
+	/* A shell would say no more than that it was a bus error, if that. */
+	if (WTERMSIG(status) == SIGBUS)
+		complain("the command was ended by SIGBUS; most likely there is "
+			 "no space for a page (defpager stores), or a limit is "
+			 "reached (defpager store-limit), or a page cannot be "
+			 "read (the kernel's log)");
+	return STATUS_SIGNALLED + WTERMSIG(status);
 }
 
 static int run_command(struct request *request, int object)

@@ -342,7 +342,9 @@ bool config_read(const char *path, struct config *config)
 	char *line = NULL;
 
 	if (!file) {
-		complain("%s: %s", path, strerror(errno));
+		complain("%s: %s%s", path, strerror(errno), errno == ENOENT ?
+			 "; describe stores and segments there (man "
+			 "defpager.conf), or name another file" : "");
 		return false;
 	}
 	errno = 0;

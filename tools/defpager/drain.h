@@ -34,7 +34,8 @@ bool drain_run(struct drain *drain);
 
 #define DRAIN_HELP \
 	"  --target STORE  backing store that takes over the objects which are\n" \
-	"                  confined to the present one\n" \
+	"                  confined to the present one; if it does not encrypt,\n" \
+	"                  their pages are written in plain from then on\n" \
 	"  --help          this text\n"
 
 #endif /* DEFPAGER_DRAIN_H */

@@ -13,7 +13,8 @@ struct reason {
 /* Each table ends with an error of 0. */
 
 static const struct reason pager_open_reasons[] = {
-	{ ENOENT, "does not exist; is the module loaded? (modprobe defpager)" },
+	{ ENOENT, "does not exist; is the module loaded (modprobe defpager), "
+		  "or, in a container, was it given the device?" },
 	{ ENODEV, "has no driver; is the module loaded? (modprobe defpager)" },
 	{ ENXIO, "has no driver; is the module loaded? (modprobe defpager)" },
 	{ EACCES, "you may not use it; be root or a member of the group that "
@@ -51,7 +52,8 @@ static const struct reason backing_store_open_reasons[] = {
 	{ ENAMETOOLONG, "the name is too long for a backing store" },
 	{ EINVAL, "this cannot be the name of a backing store" },
 	{ EPERM, "using a backing store needs CAP_SYS_ADMIN; run this as "
-		 "root" },
+		 "root, outside of a container (what is to be seen without is "
+		 "in /sys/class/misc/defpager/stores)" },
 	{ }
 };
 
@@ -65,7 +67,7 @@ static const struct reason backing_store_create_reasons[] = {
 	{ EOPNOTSUPP, "the kernel has no CRC-32C for checksums, or no AES in "
 		      "XTS mode for encryption (/proc/crypto)" },
 	{ EPERM, "creating a backing store needs CAP_SYS_ADMIN; run this as "
-		 "root" },
+		 "root, outside of a container" },
 	{ }
 };
 
@@ -82,14 +84,14 @@ static const struct reason backing_store_delete_reasons[] = {
 	       "kernel's log says what is wrong with the other segments" },
 	{ ENODEV, "has been deleted already" },
 	{ EPERM, "deleting a backing store needs CAP_SYS_ADMIN; run this as "
-		 "root" },
+		 "root, outside of a container" },
 	{ }
 };
 
 static const struct reason backing_store_limit_reasons[] = {
 	{ EINVAL, "a limit must be at least a page" },
 	{ EPERM, "limiting a backing store needs CAP_SYS_ADMIN; run this as "
-		 "root" },
+		 "root, outside of a container" },
 	{ }
 };
 
@@ -116,9 +118,13 @@ static const struct reason device_open_reasons[] = {
 static const struct reason segment_add_reasons[] = {
 	{ EINVAL, "the range overlaps a segment on the same disk (defpager "
 		  "segments), or does not hold a whole aligned page" },
-	{ EBUSY, "is mounted, used as swap or claimed by another driver; "
-		 "release it first (lsblk, swapon --show)" },
-	{ EPERM, "adding a segment needs CAP_SYS_ADMIN; run this as root" },
+	{ EBUSY, "is mounted, used as swap, claimed by another driver, or a "
+		 "segment already; release it first (lsblk, swapon --show, "
+		 "defpager segments)" },
+	{ EIO, "did not discard what it was asked to (the kernel's log); add "
+	       "it without --discard, or use another device" },
+	{ EPERM, "adding a segment needs CAP_SYS_ADMIN; run this as root, "
+		 "outside of a container" },
 	{ EROFS, "is read-only (blockdev --getro)" },
 	{ ENOTBLK, "is not a block device; losetup makes one of a file" },
 	{ EOPNOTSUPP, "the pager does not support the device: its logical "
@@ -144,7 +150,8 @@ static const struct reason segment_remove_reasons[] = {
 	{ EINTR, "interrupted; it is in use as before" },
 	{ EIO, "pages cannot be written elsewhere, and stay in memory; the "
 	       "kernel's log says what is wrong with the other segments" },
-	{ EPERM, "removing a segment needs CAP_SYS_ADMIN; run this as root" },
+	{ EPERM, "removing a segment needs CAP_SYS_ADMIN; run this as root, "
+		 "outside of a container" },
 	{ }
 };
 
@@ -154,7 +161,7 @@ static const struct reason segments_reasons[] = {
 
 /* What the kernel may say to any request. */
 static const struct reason common_reasons[] = {
-	{ EPERM, "not permitted; run this as root" },
+	{ EPERM, "not permitted; run this as root, outside of a container" },
 	{ ENODEV, "the backing store has been deleted" },
 	{ ENOMEM, "the kernel has no memory for this; free some and try "
 		  "again" },

@@ -148,9 +148,9 @@ static bool carries_data(int device, const struct segment_request *request,
 	if (in_use(request->path))
 		explain(OP_SEGMENT_ADD, request->name, -EBUSY);
 	else
-		complain("%s: %s carries: %s; use another one, or %s to have "
-			 "it overwritten", request->name, part, found,
-			 request->how_to_force);
+		complain("%s: %s carries: %s; use another one, or, if nobody "
+			 "needs that, %s to have it overwritten",
+			 request->name, part, found, request->how_to_force);
 	free(found);
 	return true;
 }

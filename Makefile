@@ -12,7 +12,7 @@ comma	:= ,
 options	= $(foreach item,$(subst $(comma), ,$(2)),$(1) $(item))
 
 .PHONY: all module tools selftests packages demo check check-long mutate \
-	bench lint install clean help
+	bench lint install uninstall clean help
 
 all: module tools selftests	## build module, library, tool and tests
 
@@ -63,6 +63,14 @@ install: module tools	## install module, library, tool and man pages; PREFIX=
 	PATH=$$PATH:/sbin; depmod $(addprefix -b ,$(INSTALL_MOD_PATH)) \
 		$$(modinfo -F vermagic $(MODULE)/defpager.ko | cut -d ' ' -f 1)
 	$(MAKE) -C tools OUTPUT=$(BUILD) PREFIX=$(PREFIX) install
+	$(if $(DESTDIR),,PATH=$$PATH:/sbin; ldconfig)
+
+# Where modules_install puts it depends on the kernel, and how it is packed.
+uninstall:	## remove what install has installed, for KVER= and PREFIX=
+	rm -f $(INSTALL_MOD_PATH)/lib/modules/$(KVER)/extra/defpager.ko* \
+		$(INSTALL_MOD_PATH)/lib/modules/$(KVER)/updates/defpager.ko*
+	PATH=$$PATH:/sbin; depmod $(addprefix -b ,$(INSTALL_MOD_PATH)) $(KVER)
+	$(MAKE) -C tools PREFIX=$(PREFIX) uninstall
 	$(if $(DESTDIR),,PATH=$$PATH:/sbin; ldconfig)
 
 clean:		## remove everything that was built

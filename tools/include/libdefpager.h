@@ -258,9 +258,9 @@ int libdefpager_backing_store_create(int pager,
  * libdefpager_backing_store_delete() - remove all segments, then the store
  * @backing_store: from libdefpager_backing_store_open() or _create()
  * @request: in: size, flags (0), target (a descriptor of the store which takes
- *	over the objects confined to this one, or -1); out, only with -EIO:
- *	error_object and error_offset, the page which could not be read,
- *	or error_object 0
+ *	over the objects confined to this one, or -1); out, with -EINTR and
+ *	-EIO: error_object and error_offset, the first page found that could
+ *	not be read, or error_object 0
  *
  * Stands for default_pager_backing_store_delete().  Waits until all pages have
  * moved elsewhere, while all else goes on.  After -EINTR and -EIO the store is
@@ -399,9 +399,9 @@ int libdefpager_segment_add(int backing_store,
  * @backing_store: from libdefpager_backing_store_open() or _create()
  * @request: in: size, flags (0), id (of the segment), target (a descriptor of
  *	the store which takes over the objects confined to this one, or -1);
- *	out, also with -EINTR and -EIO: moved_bytes; only with -EIO:
- *	error_object and error_offset, the page which could not be read,
- *	or error_object 0
+ *	out, also with -EINTR and -EIO: moved_bytes; with these two:
+ *	error_object and error_offset, the first page found that could not be
+ *	read, or error_object 0
  *
  * Waits until all pages of the segment have moved to others, while all else
  * goes on: used_bytes of libdefpager_segments() tells how far it is.  Then the

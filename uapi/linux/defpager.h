@@ -114,7 +114,8 @@
  * @nr_objects: out: memory objects that exist
  * @total_bytes: out: space of all segments that can hold pages
  * @free_bytes: out: the part of @total_bytes promised to nobody; what
- *	objects can still grow by, together
+ *	objects can still grow by, together; that of exclusive stores, which
+ *	only objects confined to them can use, is included
  * @reserved_bytes: out: promised to pages that objects hold, whether they are
  *	in memory or paged out; @free_bytes + @reserved_bytes + @bad_bytes +
  *	@failing_bytes is @total_bytes when nothing is going on
@@ -638,9 +639,9 @@ struct defpager_backing_store_limit {
  * @target: in: a descriptor of another backing store, which takes over the
  *	objects confined to this one; or -1
  * @reserved: in: must be 0
- * @error_object: out, on EIO: the object of a page that could not be read; 0:
- *	pages could not be written elsewhere
- * @error_offset: out, on EIO: offset of the page in it, in bytes
+ * @error_object: out, on EIO, and on EINTR if there was one by then: the object
+ *	of a page that could not be read; 0: pages could not be written elsewhere
+ * @error_offset: out, likewise: offset of the page in it, in bytes
  *
  * Fd: a backing store descriptor. Privilege: CAP_SYS_ADMIN.
  *

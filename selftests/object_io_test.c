@@ -208,6 +208,7 @@ TEST_F(io, bad_buffers_fail)
 	EXPECT_TRUE(all_bytes(hole + page_size() - 100, ret, 0));
 	/* Of a page that was to be written as a whole, the rest is as it was. */
 	memset(self->map + 4096, 'm', page_size());
+	memset(hole, 'h', page_size());
 	SETTLE();
 	EXPECT_EQ(100, pwrite(self->fd, hole + page_size() - 100, page_size(),
 			      4096));

@@ -67,8 +67,9 @@ static int defpager_cipher_key(struct crypto_skcipher *cipher)
 	int ret;
 
 	/* XTS wants two keys that differ, and these do. */
-	get_random_bytes_wait(key, sizeof(key));
-	ret = crypto_skcipher_setkey(cipher, key, sizeof(key));
+	ret = get_random_bytes_wait(key, sizeof(key));
+	if (!ret)
+		ret = crypto_skcipher_setkey(cipher, key, sizeof(key));
 	memzero_explicit(key, sizeof(key));
 	return ret;
 }
@@ -78,7 +79,9 @@ static int defpager_cipher_init(struct defpager_store *store)
 	struct crypto_skcipher *cipher;
 	int ret;
 
-	cipher = crypto_alloc_skcipher("xts(aes)", 0, 0);
+	/* Not one that needs memory to page out. */
+	cipher = crypto_alloc_skcipher("xts(aes)", 0,
+				       CRYPTO_ALG_ALLOCATES_MEMORY);
 	if (IS_ERR(cipher))
 		return PTR_ERR(cipher) == -ENOENT ? -EOPNOTSUPP :
 						    PTR_ERR(cipher);

@@ -26,12 +26,18 @@ static size_t defpager_extent(struct defpager_object *object, loff_t pos,
 	return max(((loff_t)end << PAGE_SHIFT) - pos, (loff_t)0);
 }
 
+/* Read of holes at a time: nothing there waits, and so sees a signal. */
+#define DEFPAGER_READ_HOLE	SZ_1M
+
 /* A page that nobody touched is not brought into memory to read zeros. */
 static ssize_t defpager_read_hole(struct kiocb *iocb, struct iov_iter *to,
 				  size_t len)
 {
-	size_t done = iov_iter_zero(len, to);
+	size_t done = iov_iter_zero(min_t(size_t, len, DEFPAGER_READ_HOLE), to);
 
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	cond_resched();
 	iocb->ki_pos += done;
 	return done ? done : -EFAULT;
 }
@@ -118,8 +124,6 @@ static ssize_t defpager_write_page(struct defpager_object *object, loff_t pos,
 	struct folio *folio;
 	size_t copied;
 
-	if (object->seals & (DEFPAGER_SEAL_WRITE | DEFPAGER_SEAL_FUTURE_WRITE))
-		return -EPERM;
 	if (object->seals & DEFPAGER_SEAL_GROW &&
 	    pos + len > i_size_read(&object->inode))
 		return -EPERM;
@@ -235,7 +239,7 @@ int defpager_zero_gap(struct inode *inode, loff_t pos)
 static ssize_t defpager_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
-	loff_t max_size = defpager_object(inode)->max_size;
+	struct defpager_object *object = defpager_object(inode);
 	ssize_t ret;
 
 	inode_lock(inode);
@@ -243,9 +247,15 @@ static ssize_t defpager_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	if (ret <= 0)
 		goto out;
 	ret = -EFBIG;
-	if (iocb->ki_pos >= max_size)
+	if (iocb->ki_pos >= object->max_size)
 		goto out;
-	iov_iter_truncate(from, max_size - iocb->ki_pos);
+	/* Not even the gap may change. */
+	ret = -EPERM;
+	if (object->seals & (DEFPAGER_SEAL_WRITE | DEFPAGER_SEAL_FUTURE_WRITE) ||
+	    (object->seals & DEFPAGER_SEAL_GROW &&
+	     iocb->ki_pos >= i_size_read(inode)))
+		goto out;
+	iov_iter_truncate(from, object->max_size - iocb->ki_pos);
 	ret = defpager_zero_gap(inode, iocb->ki_pos);
 	if (!ret)
 		ret = file_remove_privs(iocb->ki_filp);

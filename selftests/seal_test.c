@@ -384,6 +384,33 @@ TEST_F(seal, future_write)
 	EXPECT_EQ(0, add(self->fd, variant->memfd, SEAL_WRITE));
 }
 
+/* What is behind the end of the last page is cleared by who may write behind it. */
+static void expect_nothing_cleared(struct __test_metadata *_metadata, int fd,
+				   bool memfd, uint32_t seal)
+{
+	char *map;
+
+	ASSERT_EQ(0, ftruncate(fd, 100));
+	map = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		   0);
+	ASSERT_NE(MAP_FAILED, map);
+	map[200] = 'z';
+	ASSERT_EQ(0, add(fd, memfd, seal));
+	EXPECT_EQ(-EPERM, try_write(fd, 2 * page_size()));
+	EXPECT_EQ('z', map[200]);
+	munmap(map, page_size());
+}
+
+TEST_F(seal, write_refused_by_future_write_clears_nothing)
+{
+	expect_nothing_cleared(_metadata, self->fd, variant->memfd, SEAL_FUTURE);
+}
+
+TEST_F(seal, write_refused_by_grow_clears_nothing)
+{
+	expect_nothing_cleared(_metadata, self->fd, variant->memfd, SEAL_GROW);
+}
+
 /* Pages that somebody else holds: in a pipe they are only read, but who knows. */
 TEST_F(seal, write_with_pages_held)
 {

@@ -318,6 +318,10 @@ static unsigned int defpager_drain_run(struct defpager_drain_of *of,
 	return nr;
 }
 
+/*
+ * Each page of a device that is slow to fail may take as long as its timeout:
+ * who wants to stop this, or the lock, waits for one only.
+ */
 static int defpager_drain_pages(struct defpager_drain_of *of, pgoff_t index,
 				unsigned int nr)
 {
@@ -327,11 +331,12 @@ static int defpager_drain_pages(struct defpager_drain_of *of, pgoff_t index,
 	int ret = 0;
 
 	defpager_read_range(object, index, nr);
-	/* Keeps truncation out, so that what matches is within the size. */
-	filemap_invalidate_lock_shared(mapping);
-	while (!ret && nr--)
+	while (!ret && nr-- && !defpager_drain_interrupted(of->drain)) {
+		/* Keeps truncation out: what matches is within the size. */
+		filemap_invalidate_lock_shared(mapping);
 		ret = defpager_drain_page(of, index++);
-	filemap_invalidate_unlock_shared(mapping);
+		filemap_invalidate_unlock_shared(mapping);
+	}
 	trace_defpager_drain(object, of->drain->store, index,
 			     of->drain->moved - moved);
 	defpager_pageout_kick(object);

@@ -22,7 +22,12 @@
 #include "bio.h"
 #include "trace.h"
 
-static struct bio_set defpager_bioset;
+/*
+ * Who reads may have bios that are not on their way yet, and reclaim memory for
+ * the next page meanwhile, for which page-out needs bios: it has others.
+ */
+static struct bio_set defpager_read_bioset;
+static struct bio_set defpager_write_bioset;
 static struct workqueue_struct *defpager_unprotect_wq;
 
 /* One reference for each bio, and one until the module is unloaded. */
@@ -52,6 +57,16 @@ struct folio *defpager_bio_folio(struct bio *bio, struct folio *folio)
 	return folio;
 }
 
+/*
+ * Has I/O that succeeded gone to the wrong place?  What was written to a device
+ * that is gone now is lost as well; what was read is not.
+ */
+static bool defpager_io_in_vain(struct defpager_segment *segment, blk_opf_t opf)
+{
+	return op_is_write(opf) ? defpager_device_gone(segment) :
+				  defpager_medium_changed(segment);
+}
+
 /* One page, and wait. */
 int defpager_page_sync(struct defpager_segment *segment, u64 slot,
 		       struct page *page, blk_opf_t opf)
@@ -60,11 +75,15 @@ int defpager_page_sync(struct defpager_segment *segment, u64 slot,
 	struct bio bio;
 	int ret;
 
+	if (unlikely(defpager_device_gone(segment)))
+		return -ENODEV;
 	bio_init(&bio, segment->bdev, &bvec, 1, opf);
 	bio.bi_iter.bi_sector = defpager_segment_sector(segment, slot);
 	__bio_add_page(&bio, page, PAGE_SIZE, 0);
 	ret = submit_bio_wait(&bio);
 	bio_uninit(&bio);
+	if (!ret && unlikely(defpager_io_in_vain(segment, opf)))
+		ret = -ENODEV;
 	return ret;
 }
 
@@ -73,6 +92,9 @@ static void defpager_bio_landed(struct bio *bio)
 {
 	struct defpager_bio *dbio = defpager_bio_of(bio);
 
+	if (!bio->bi_status &&
+	    unlikely(defpager_io_in_vain(dbio->segment, bio->bi_opf)))
+		bio->bi_status = BLK_STS_OFFLINE;
 	atomic64_sub(dbio->pages, &dbio->segment->in_flight);
 }
 
@@ -187,7 +209,12 @@ void defpager_io_submit(struct defpager_io *io)
 		trace_defpager_pagein(dbio->object, dbio->index, pages,
 				      segment, dbio->slot);
 	atomic64_add(pages, &segment->in_flight);
-	submit_bio(bio);
+	if (unlikely(defpager_device_gone(segment))) {
+		bio->bi_status = BLK_STS_OFFLINE;
+		bio_endio(bio);
+	} else {
+		submit_bio(bio);
+	}
 }
 
 static bool defpager_io_append(struct defpager_io *io,
@@ -208,7 +235,8 @@ static void defpager_io_start(struct defpager_io *io,
 
 	/* From a mempool: waits for bios in flight if it must, never fails. */
 	bio = bio_alloc_bioset(segment->bdev, vecs, io->opf, GFP_NOIO,
-			       &defpager_bioset);
+			       op_is_write(io->opf) ? &defpager_write_bioset :
+						      &defpager_read_bioset);
 	percpu_ref_get(&defpager_bios);
 	bio->bi_iter.bi_sector = defpager_segment_sector(segment, slot);
 	bio->bi_end_io = op_is_write(io->opf) ? defpager_write_end_io :
@@ -278,6 +306,25 @@ static void defpager_bios_release(struct percpu_ref *ref)
 	complete(&defpager_bios_gone);
 }
 
+static int __init defpager_bioset_init(struct bio_set *set)
+{
+	return bioset_init(set, BIO_POOL_SIZE,
+			   offsetof(struct defpager_bio, bio),
+			   BIOSET_NEED_BVECS);
+}
+
+static int __init defpager_biosets_init(void)
+{
+	int ret = defpager_bioset_init(&defpager_read_bioset);
+
+	if (ret)
+		return ret;
+	ret = defpager_bioset_init(&defpager_write_bioset);
+	if (ret)
+		bioset_exit(&defpager_read_bioset);
+	return ret;
+}
+
 int __init defpager_bio_init(void)
 {
 	int ret;
@@ -295,9 +342,7 @@ int __init defpager_bio_init(void)
 						WQ_HIGHPRI, 0);
 	if (!defpager_unprotect_wq)
 		goto err_error;
-	ret = bioset_init(&defpager_bioset, BIO_POOL_SIZE,
-			  offsetof(struct defpager_bio, bio),
-			  BIOSET_NEED_BVECS);
+	ret = defpager_biosets_init();
 	if (ret)
 		goto err_unprotect_wq;
 	return 0;
@@ -342,6 +387,7 @@ void defpager_bio_exit(void)
 	synchronize_rcu_tasks();
 	destroy_workqueue(defpager_unprotect_wq);
 	defpager_bio_error_exit();
-	bioset_exit(&defpager_bioset);
+	bioset_exit(&defpager_write_bioset);
+	bioset_exit(&defpager_read_bioset);
 	percpu_ref_exit(&defpager_bios);
 }

@@ -14,11 +14,12 @@
  *
  * When it is the segment that fails rather than a slot is decided in fail.c.
  * Nothing is tried again on one that does, so that a device which takes long to
- * fail does so a few times only.  Each bio has a work of its own: those of other
- * devices do not wait for it.  Reads do not make a segment fail, and may take
- * long one by one, so that they have workers of their own.  Nobody else waits
- * either, because a page whose first write has failed is no longer counted among
- * those in flight.
+ * fail does so a few times only.  Each bio has a work of its own: as long as
+ * there are not DEFPAGER_ERROR_WORKERS of them, those of other devices do not
+ * wait for it.  Reads do not make a segment fail, and may take long one by one,
+ * so that they have workers of their own; and so has the probe that brings a
+ * segment back.  Nobody else waits either, because a page whose first write has
+ * failed is no longer counted among those in flight.
  */
 #include <linux/blkdev.h>
 #include <linux/pagemap.h>
@@ -32,8 +33,9 @@
 /* Bios dealt with at a time. */
 #define DEFPAGER_ERROR_WORKERS	DEFPAGER_FAILURES_MORE
 
-struct workqueue_struct *defpager_error_wq; /* writes, and probes */
+static struct workqueue_struct *defpager_write_error_wq;
 static struct workqueue_struct *defpager_read_error_wq;
+struct workqueue_struct *defpager_probe_wq;
 
 /* Does an error mean that the device does not, or cannot be made to, answer? */
 static bool defpager_error_dead(int ret)
@@ -268,29 +270,38 @@ void defpager_bio_failed(struct bio *bio)
 	struct defpager_bio *dbio = defpager_bio_of(bio);
 
 	INIT_WORK(&dbio->work, defpager_bio_again);
-	queue_work(op_is_write(bio_op(bio)) ? defpager_error_wq :
+	queue_work(op_is_write(bio_op(bio)) ? defpager_write_error_wq :
 					      defpager_read_error_wq,
 		   &dbio->work);
 }
 
 int __init defpager_bio_error_init(void)
 {
-	defpager_error_wq = alloc_workqueue("defpager_error",
-					    WQ_MEM_RECLAIM | WQ_UNBOUND,
-					    DEFPAGER_ERROR_WORKERS);
-	if (!defpager_error_wq)
+	unsigned int flags = WQ_MEM_RECLAIM | WQ_UNBOUND;
+
+	defpager_write_error_wq = alloc_workqueue("defpager_write_error", flags,
+						  DEFPAGER_ERROR_WORKERS);
+	if (!defpager_write_error_wq)
 		return -ENOMEM;
-	defpager_read_error_wq = alloc_workqueue("defpager_read_error",
-						 WQ_MEM_RECLAIM | WQ_UNBOUND,
+	defpager_read_error_wq = alloc_workqueue("defpager_read_error", flags,
 						 DEFPAGER_ERROR_WORKERS);
-	if (defpager_read_error_wq)
-		return 0;
-	destroy_workqueue(defpager_error_wq);
+	if (!defpager_read_error_wq)
+		goto err_write;
+	defpager_probe_wq = alloc_workqueue("defpager_probe", flags, 0);
+	if (!defpager_probe_wq)
+		goto err_read;
+	return 0;
+
+err_read:
+	destroy_workqueue(defpager_read_error_wq);
+err_write:
+	destroy_workqueue(defpager_write_error_wq);
 	return -ENOMEM;
 }
 
 void defpager_bio_error_exit(void)
 {
+	destroy_workqueue(defpager_probe_wq);
 	destroy_workqueue(defpager_read_error_wq);
-	destroy_workqueue(defpager_error_wq);
+	destroy_workqueue(defpager_write_error_wq);
 }

@@ -106,6 +106,26 @@ void defpager_segments_exit(void);
 /* In fail.c */
 void defpager_fail_init(struct defpager_segment *segment);
 void defpager_fail_stop(struct defpager_segment *segment);
+
+/*
+ * Is the medium another one, as far as the block layer has noticed?  What was
+ * read from one that is gone is good all the same.  Context: any.
+ */
+static inline bool defpager_medium_changed(struct defpager_segment *segment)
+{
+	return READ_ONCE(segment->bdev->bd_disk->diskseq) != segment->diskseq;
+}
+
+/*
+ * Is the device gone, or its medium another one?  The block layer knows before
+ * any I/O has failed.  Context: any.
+ */
+static inline bool defpager_device_gone(struct defpager_segment *segment)
+{
+	return test_bit(GD_DEAD, &segment->bdev->bd_disk->state) ||
+	       defpager_medium_changed(segment);
+}
+
 bool defpager_look_gone(struct defpager_segment *segment);
 void defpager_write_failed(struct defpager_segment *segment, u64 slot,
 			   bool dead);
@@ -427,7 +447,7 @@ int defpager_page_sync(struct defpager_segment *segment, u64 slot,
 		       struct page *page, blk_opf_t opf);
 
 /* In bio_error.c */
-extern struct workqueue_struct *defpager_error_wq;
+extern struct workqueue_struct *defpager_probe_wq;
 int defpager_read_sync(struct folio *folio, u64 slot);
 
 #endif /* DEFPAGER_H */

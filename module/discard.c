@@ -34,8 +34,12 @@ static bool defpager_discard_run(struct defpager_segment *segment, u32 *chunk)
 		return false;
 	nr = defpager_slots_discard_begin(&segment->slots, chunk, taken, &slot);
 	if (nr) {
-		/* A device that fails to do so has lost nothing. */
-		if (!blkdev_issue_discard(segment->bdev, segment->first_sector +
+		/*
+		 * A device that fails to do so has lost nothing; on another
+		 * medium it would be somebody else's.
+		 */
+		if (!defpager_device_gone(segment) &&
+		    !blkdev_issue_discard(segment->bdev, segment->first_sector +
 					  defpager_sectors(slot),
 					  defpager_sectors(nr), GFP_KERNEL))
 			atomic64_add(nr, &segment->discarded);
@@ -82,6 +86,8 @@ int defpager_discard_all(struct defpager_segment *segment)
 
 	if (!bdev_max_discard_sectors(segment->bdev))
 		return -EOPNOTSUPP;
+	if (defpager_device_gone(segment))
+		return -ENODEV;
 	ret = blkdev_issue_discard(segment->bdev, segment->first_sector,
 				   defpager_sectors(segment->slots.nr),
 				   GFP_KERNEL);

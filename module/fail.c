@@ -15,8 +15,9 @@
  * belong to no page.  If that succeeds the segment is used again, and so are
  * those of them that can be written now.  The others stay bad.
  *
- * A device that was pulled out does not come back.  What is on it is lost, so
- * what memory has of it is the only copy from then on: defpager_stranded().
+ * A device that was pulled out does not come back, nor does a medium that was
+ * exchanged: what is in the drive now is somebody else's.  What is on it is
+ * lost, so what memory has of it is the only copy: defpager_stranded().
  */
 #include <linux/blkdev.h>
 #include <linux/mm.h>
@@ -46,7 +47,7 @@ static void defpager_probe_later(struct defpager_segment *segment)
 
 	if (READ_ONCE(failures->gone))
 		return;
-	queue_delayed_work(defpager_error_wq, &failures->probe,
+	queue_delayed_work(defpager_probe_wq, &failures->probe,
 			   failures->delay * HZ);
 }
 
@@ -55,8 +56,12 @@ static void defpager_fail(struct defpager_segment *segment)
 {
 	if (!defpager_space_close(segment, DEFPAGER_CLOSED_FAILING, true))
 		return;
-	pr_warn("%pg: segment %u fails and is not written to any more\n",
-		segment->bdev, segment->id);
+	pr_warn("%pg: segment %u fails and is not written to any more%s\n",
+		segment->bdev, segment->id,
+		test_bit(GD_DEAD, &segment->bdev->bd_disk->state) ?
+			": the device is gone" :
+		defpager_medium_changed(segment) ?
+			": its medium is not the same as before" : "");
 	trace_defpager_segment_fail(segment);
 	/* The probe is not running: it would have to have opened it. */
 	segment->failures.delay = DEFPAGER_PROBE_FIRST;
@@ -64,10 +69,8 @@ static void defpager_fail(struct defpager_segment *segment)
 }
 
 /**
- * defpager_look_gone() - see whether a device is gone
- * @segment: a segment on it
- *
- * The block layer knows before any I/O has failed.
+ * defpager_look_gone() - have a segment fail for good if its device is gone
+ * @segment: the segment
  *
  * Context: any but interrupts; the caller has a slot of it, or the RCU read
  *	lock.
@@ -77,7 +80,7 @@ bool defpager_look_gone(struct defpager_segment *segment)
 {
 	struct defpager_failures *failures = &segment->failures;
 
-	if (likely(!test_bit(GD_DEAD, &segment->bdev->bd_disk->state)))
+	if (likely(!defpager_device_gone(segment)))
 		return false;
 	WRITE_ONCE(failures->gone, true);
 	defpager_fail(segment);
@@ -180,7 +183,7 @@ static bool defpager_probe(struct defpager_segment *segment)
 	 * segment: nothing but its device being gone speaks against it any more.
 	 */
 	if (!nr)
-		return !READ_ONCE(failures->gone);
+		return !defpager_device_gone(segment);
 	if (!defpager_probe_slot(segment, failures->turn++ % nr))
 		return false;
 	/* Each takes the place of one that is tried: from the end. */

@@ -72,6 +72,9 @@ static int defpager_segment_range(struct block_device *bdev,
 	unsigned int block = bdev_logical_block_size(bdev);
 	u64 end;
 
+	/* Who had it open when it was pulled out still has a descriptor. */
+	if (!bdev_nr_bytes(bdev))
+		return -ENXIO;
 	/*
 	 * Pages may change while they are being written, and are written
 	 * again in place.
@@ -111,8 +114,8 @@ static struct block_device *defpager_segment_device(struct file *file)
 /* --- adding --------------------------------------------------------------- */
 
 static struct defpager_segment *
-defpager_segment_create(struct defpager_store *store, dev_t dev, u64 offset,
-			u64 length)
+defpager_segment_create(struct defpager_store *store, struct block_device *bdev,
+			u64 diskseq, u64 offset, u64 length)
 {
 	u64 first = round_up(offset, PAGE_SIZE);
 	u64 nr = (round_down(offset + length, PAGE_SIZE) - first) >> PAGE_SHIFT;
@@ -122,7 +125,7 @@ defpager_segment_create(struct defpager_store *store, dev_t dev, u64 offset,
 	segment = kzalloc(sizeof(*segment), GFP_KERNEL_ACCOUNT);
 	if (!segment)
 		return ERR_PTR(-ENOMEM);
-	segment->bdev_file = bdev_file_open_by_dev(dev,
+	segment->bdev_file = bdev_file_open_by_dev(bdev->bd_dev,
 					BLK_OPEN_READ | BLK_OPEN_WRITE,
 					&defpager_segment_holder, NULL);
 	if (IS_ERR(segment->bdev_file)) {
@@ -131,6 +134,12 @@ defpager_segment_create(struct defpager_store *store, dev_t dev, u64 offset,
 	}
 	segment->store = store;
 	segment->bdev = file_bdev(segment->bdev_file);
+	segment->diskseq = diskseq;
+	/* The number may be another device's by now, or the medium another. */
+	ret = segment->bdev != bdev || defpager_medium_changed(segment) ?
+		-ENXIO : 0;
+	if (ret)
+		goto err_close;
 	segment->offset_bytes = offset;
 	segment->length_bytes = length;
 	segment->first_sector = first >> SECTOR_SHIFT;
@@ -152,42 +161,76 @@ err_free:
 
 /*
  * What is still dirty in the device's own page cache must not be written over
- * our pages later, nor be read in place of them.
+ * our pages later, nor be read in place of them.  A partition's disk has a cache
+ * of its own, of the same sectors.
  */
 static int defpager_segment_prepare(struct defpager_segment *segment,
 				    u32 flags)
 {
 	sync_blockdev(segment->bdev);
 	invalidate_bdev(segment->bdev);
+	if (bdev_is_partition(segment->bdev)) {
+		sync_blockdev(bdev_whole(segment->bdev));
+		invalidate_bdev(bdev_whole(segment->bdev));
+	}
 	if (!(flags & DEFPAGER_SEGMENT_DISCARD))
 		return 0;
 	return defpager_discard_all(segment);
 }
 
-/* Nobody else gets the range from here. */
-static struct defpager_segment *
-defpager_segment_claim(struct defpager_store *store, struct block_device *bdev,
-		       const struct defpager_segment_add *arg)
+/* May there be such a segment, as far as others are concerned? */
+static int defpager_segment_allowed(struct defpager_store *store,
+				    struct block_device *bdev, u64 offset,
+				    u64 length)
 {
+	int ret = defpager_store_usable(store);
+
+	if (!ret && defpager_segment_overlaps(bdev, offset, length))
+		ret = -EINVAL;
+	return ret;
+}
+
+/*
+ * To open a device may take long, and is not done with the lock held.  So what
+ * others have is looked at before, for the right error, and when it is claimed.
+ */
+static struct defpager_segment *
+defpager_segment_open(struct defpager_store *store, struct block_device *bdev,
+		      const struct defpager_segment_add *arg)
+{
+	u64 diskseq = READ_ONCE(bdev->bd_disk->diskseq);
 	struct defpager_segment *segment;
 	u64 offset, length;
 	int ret;
 
-	lockdep_assert_held(&defpager_segments_lock);
-	ret = defpager_store_usable(store);
-	if (ret)
-		return ERR_PTR(ret);
+	/* Of the medium that is in there now. */
 	ret = defpager_segment_range(bdev, arg, &offset, &length);
 	if (ret)
 		return ERR_PTR(ret);
-	if (defpager_segment_overlaps(bdev, offset, length))
-		return ERR_PTR(-EINVAL);
-	segment = defpager_segment_create(store, bdev->bd_dev, offset, length);
-	if (IS_ERR(segment))
-		return segment;
-	segment->record_size = arg->record_size;
-	list_add(&segment->list, &defpager_segments_coming);
+	mutex_lock(&defpager_segments_lock);
+	ret = defpager_segment_allowed(store, bdev, offset, length);
+	mutex_unlock(&defpager_segments_lock);
+	if (ret)
+		return ERR_PTR(ret);
+	segment = defpager_segment_create(store, bdev, diskseq, offset, length);
+	if (!IS_ERR(segment))
+		segment->record_size = arg->record_size;
 	return segment;
+}
+
+/* Nobody else gets the range from here. */
+static int defpager_segment_claim(struct defpager_segment *segment)
+{
+	int ret;
+
+	mutex_lock(&defpager_segments_lock);
+	ret = defpager_segment_allowed(segment->store, segment->bdev,
+				       segment->offset_bytes,
+				       segment->length_bytes);
+	if (!ret)
+		list_add(&segment->list, &defpager_segments_coming);
+	mutex_unlock(&defpager_segments_lock);
+	return ret;
 }
 
 /* As soon as the lock is given back, it may be removed again. */
@@ -205,6 +248,23 @@ static void defpager_segment_answer(struct defpager_segment *segment,
 			   arg->usable_bytes;
 }
 
+/* @ret: an error that has happened to it since it was claimed, or 0. */
+static int defpager_segment_finish(struct defpager_segment *segment,
+				   struct defpager_segment_add *arg, int ret)
+{
+	mutex_lock(&defpager_segments_lock);
+	list_del(&segment->list);
+	/* Somebody may have begun to delete it meanwhile. */
+	if (!ret)
+		ret = defpager_store_usable(segment->store);
+	if (!ret)
+		ret = defpager_segment_publish(segment);
+	if (!ret)
+		defpager_segment_answer(segment, arg);
+	mutex_unlock(&defpager_segments_lock);
+	return ret;
+}
+
 /* Everything but the descriptor's kind. */
 static int __defpager_segment_add(struct defpager_store *store,
 				  struct block_device *bdev,
@@ -213,23 +273,14 @@ static int __defpager_segment_add(struct defpager_store *store,
 	struct defpager_segment *segment;
 	int ret;
 
-	mutex_lock(&defpager_segments_lock);
-	segment = defpager_segment_claim(store, bdev, arg);
-	mutex_unlock(&defpager_segments_lock);
+	segment = defpager_segment_open(store, bdev, arg);
 	if (IS_ERR(segment))
 		return PTR_ERR(segment);
-	ret = defpager_segment_prepare(segment, arg->flags);
-
-	mutex_lock(&defpager_segments_lock);
-	list_del(&segment->list);
-	/* Somebody may have begun to delete it meanwhile. */
-	if (!ret)
-		ret = defpager_store_usable(store);
-	if (!ret)
-		ret = defpager_segment_publish(segment);
-	if (!ret)
-		defpager_segment_answer(segment, arg);
-	mutex_unlock(&defpager_segments_lock);
+	ret = defpager_segment_claim(segment);
+	if (!ret) {
+		ret = defpager_segment_prepare(segment, arg->flags);
+		ret = defpager_segment_finish(segment, arg, ret);
+	}
 	if (ret)
 		defpager_segment_destroy(segment);
 	return ret;

@@ -167,6 +167,7 @@ struct defpager_segment {
 	struct defpager_store *store;
 	struct file *bdev_file;		/* our exclusive open of the device */
 	struct block_device *bdev;
+	u64 diskseq;			/* of the medium it was added with */
 	u32 id;
 	u32 record_size;		/* as added, for listings only */
 	u64 offset_bytes;		/* range as added, on @bdev */

@@ -10,6 +10,7 @@
 #include <sched.h>
 
 #include "faulty_utils.h"
+#include "sysfs_utils.h"
 
 #include "kselftest_harness.h"
 
@@ -400,6 +401,22 @@ TEST_F_TIMEOUT(gone, while_drained_to, TIMEOUT)
 	EXPECT_TRUE(accounts_agree(&self->stores));
 }
 
+/* Who has opened it before can still ask for a segment on it. */
+TEST_F_TIMEOUT(gone, cannot_become_a_segment, TIMEOUT)
+{
+	int device, ret;
+
+	segment_new(&self->stores, self->store, SEGMENT);
+	ASSERT_EQ(0, segment_remove(self->store, self->id, -1));
+	device = open(self->path, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, device);
+	pull(_metadata, self);
+	ret = segment_add(self->store, device, 0, SEGMENT / 512, 512);
+	EXPECT_TRUE(ret == -ENXIO || ret == -ENODEV);
+	EXPECT_EQ(1, store_state(self->store).nr_segments);
+	close(device);
+}
+
 /*
  * What was written before it, and is still in memory, is kept although no I/O
  * has told yet that the device is gone.
@@ -417,6 +434,121 @@ TEST_F_TIMEOUT(gone, without_a_sign, TIMEOUT)
 		  segment_state(self->store, self->id).state);
 	EXPECT_EQ(0, segment_remove(self->store, self->id, -1));
 	EXPECT_TRUE(accounts_agree(&self->stores));
+}
+
+/* --- A medium that is exchanged ----------------------------------------- */
+
+/* In a drive where that is possible. */
+FIXTURE(medium)
+{
+	struct stores stores;
+	char path[32];
+	int store;
+	uint64_t id;
+	struct memory memory;
+};
+
+FIXTURE_SETUP(medium)
+{
+	const char *missing = scsi_debug_missing();
+	int device;
+
+	if (missing)
+		SKIP(_exit(KSFT_SKIPPED), "%s", missing);
+	self->stores = stores_open();
+	ASSERT_EQ(0, stores_clear(&self->stores));
+	ASSERT_EQ(0, write_text(SCSI_DEBUG "/removable", "1"));
+	scsi_debug_add(self->path);
+	device = open(self->path, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, device);
+	self->store = store_new(&self->stores, "medium", 0, 0,
+				DEFPAGER_STORE_EXCLUSIVE);
+	self->id = segment_at(self->store, device, 0, SEGMENT);
+	close(device);
+	self->memory = memory_create_in(self->stores.pager, self->store,
+					PAGES(OBJECT_PAGES));
+	fill_all(&self->memory, 1);
+	ASSERT_TRUE(evict(&self->memory));
+}
+
+FIXTURE_TEARDOWN(medium)
+{
+	memory_destroy(&self->memory);
+	close(self->store);
+	EXPECT_EQ(0, stores_clear(&self->stores));
+	scsi_debug_remove();
+	EXPECT_EQ(0, write_text(SCSI_DEBUG "/virtual_gb", "0"));
+	EXPECT_EQ(0, write_text(SCSI_DEBUG "/removable", "0"));
+	stores_close(&self->stores);
+}
+
+static uint64_t diskseq(const char *path)
+{
+	char file[64], text[32] = "";
+
+	snprintf(file, sizeof(file), "/sys/block/%s/diskseq",
+		 path + strlen("/dev/"));
+	must(read_text(file, text, sizeof(text)) > 0);
+	return strtoull(text, NULL, 10);
+}
+
+/* The drive says that something has changed, and the kernel asks what. */
+static void exchange_medium(const char *path)
+{
+	uint64_t before = diskseq(path);
+	int device;
+
+	must(write_text(SCSI_DEBUG "/virtual_gb", "1") == 0);
+	device = open(path, O_RDONLY | O_CLOEXEC);
+	must(device >= 0);
+	close(device);
+	must(diskseq(path) != before);
+}
+
+/* What is on it now is somebody's: for a start, write it. */
+static int write_medium(const char *path, char *content)
+{
+	int device = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+
+	must(device >= 0);
+	memset(content, 'm', SEGMENT);
+	must(pwrite(device, content, SEGMENT, 0) == (ssize_t)SEGMENT);
+	return device;
+}
+
+TEST_F_TIMEOUT(medium, new_one_is_left_alone, TIMEOUT)
+{
+	const uint64_t half = OBJECT_PAGES / 2;
+	char *content = mmap(NULL, SEGMENT, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char byte;
+	int device;
+
+	ASSERT_NE(MAP_FAILED, content);
+	ASSERT_EQ(0, madvise(self->memory.map, self->memory.size, MADV_RANDOM));
+	ASSERT_TRUE(verify(&self->memory, 0, half, 1));
+	exchange_medium(self->path);
+	device = write_medium(self->path, content);
+	segment_new(&self->stores, self->store, SEGMENT);
+
+	/* What memory has is good, and goes elsewhere; also what is unchanged. */
+	fill(&self->memory, 0, half / 2, 2);
+	EXPECT_TRUE(evict(&self->memory));
+	EXPECT_TRUE(verify(&self->memory, 0, half / 2, 2));
+	EXPECT_TRUE(verify(&self->memory, half / 2, half / 2, 1));
+	/* The rest was on the other medium. */
+	for (uint64_t page = half; page < OBJECT_PAGES; page++) {
+		EXPECT_EQ(-1, pread(self->memory.fd, &byte, 1, PAGES(page)));
+		EXPECT_EQ(EIO, errno);
+	}
+	EXPECT_EQ(DEFPAGER_SEGMENT_FAILING,
+		  segment_state(self->store, self->id).state);
+	ASSERT_EQ((ssize_t)SEGMENT, pread(device, content, SEGMENT, 0));
+	EXPECT_EQ('m', content[0]);
+	EXPECT_EQ(0, memcmp(content, content + 1, SEGMENT - 1));
+	EXPECT_TRUE(accounts_agree(&self->stores));
+	close(device);
+	munmap(content, SEGMENT);
 }
 
 TEST_HARNESS_MAIN

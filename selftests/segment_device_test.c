@@ -12,7 +12,8 @@
 #include <sys/sysinfo.h>
 #include <sys/sysmacros.h>
 
-#include "defpager_utils.h"
+#include "contract_utils.h"
+#include "memory_utils.h"
 #include <kselftest_harness.h>
 
 #define RECORD 4096
@@ -399,6 +400,36 @@ TEST_F(partition, disk_with_a_claimed_partition_fails)
 	/* But the other partition is free. */
 	EXPECT_EQ(0, add_mib(self->store, self->part[1], 0, 1));
 	close(claim);
+}
+
+/*
+ * What somebody has written to the disk by its own node, and is still in the cache of
+ * that, must not come over pages later.
+ */
+TEST_F(partition, nothing_is_left_to_write_to_the_disk)
+{
+	int store = store_create(self->pager, "partition", 0, 0,
+				 DEFPAGER_STORE_EXCLUSIVE);
+	char *junk = malloc(MIB(1)), *found = malloc(MIB(1));
+	int object;
+
+	ASSERT_LE(0, store);
+	memset(junk, 'j', MIB(1));
+	ASSERT_EQ((ssize_t)MIB(1), pwrite(self->disk, junk, MIB(1), MIB(32)));
+	ASSERT_EQ(0, add_mib(store, self->part[1], 0, 1));
+	object = object_create_with(self->pager, store, MIB(1), 0);
+	ASSERT_LE(0, object);
+	memset(found, 'f', MIB(1));
+	ASSERT_EQ((ssize_t)MIB(1), pwrite(object, found, MIB(1), 0));
+	ASSERT_TRUE(object_out(object, 0, 0));
+	/* Whatever there is, is written now. */
+	ASSERT_EQ(0, fsync(self->disk));
+	ASSERT_EQ((ssize_t)MIB(1), pread(object, found, MIB(1), 0));
+	EXPECT_TRUE(all_bytes(found, MIB(1), 'f'));
+	close(object);
+	EXPECT_EQ(0, private_store_delete(store));
+	free(found);
+	free(junk);
 }
 
 TEST_F(partition, disk_with_a_mounted_partition_fails)

@@ -6,6 +6,11 @@
  * Whoever takes space or gives it back, in a fault for instance, only sees to
  * it that a work looks at all armed alerts a tick later; while none is armed
  * they do not even that.
+ *
+ * To find out how much there is may take as long as a device takes to discard.
+ * That is done store by store, with a lock of the store's: what is told is true
+ * of one moment after the other.  Those who close a descriptor, or have to do
+ * with another store, do not wait; but the work does, and with it all alerts.
  */
 #include <linux/kobject.h>
 #include <linux/workqueue.h>
@@ -51,10 +56,9 @@ static void defpager_alert_disarm(struct defpager_store_port *port)
 	atomic_dec(&defpager_alerts_armed);
 }
 
-static void defpager_alert_look(struct defpager_store_port *port)
+/* @free: what there was of its store a moment ago */
+static void defpager_alert_look(struct defpager_store_port *port, u64 free)
 {
-	u64 free = defpager_space_free_settled(port->store);
-
 	lockdep_assert_held(&defpager_alerts_lock);
 	if (free < port->low) {
 		port->was_low = true;
@@ -69,14 +73,49 @@ static void defpager_alert_look(struct defpager_store_port *port)
 		defpager_alert_disarm(port);
 }
 
-static void defpager_alert_work_fn(struct work_struct *work)
+/* The first store from @id on with an alert that is armed, and a reference. */
+static struct defpager_store *defpager_alert_store(u64 id)
 {
-	struct defpager_store_port *port, *next;
+	struct defpager_store *store = NULL;
+	struct defpager_store_port *port;
 
 	mutex_lock(&defpager_alerts_lock);
-	list_for_each_entry_safe(port, next, &defpager_alerts, alert)
-		defpager_alert_look(port);
+	list_for_each_entry(port, &defpager_alerts, alert)
+		if (port->store->id >= id &&
+		    (!store || port->store->id < store->id))
+			store = port->store;
+	if (store)
+		refcount_inc(&store->refs);
 	mutex_unlock(&defpager_alerts_lock);
+	return store;
+}
+
+static void defpager_alerts_look(struct defpager_store *store)
+{
+	struct defpager_store_port *port, *next;
+	u64 free;
+
+	mutex_lock(&store->alert_lock);
+	if (!defpager_space_free_settled(store, &free)) {
+		mutex_lock(&defpager_alerts_lock);
+		list_for_each_entry_safe(port, next, &defpager_alerts, alert)
+			if (port->store == store)
+				defpager_alert_look(port, free);
+		mutex_unlock(&defpager_alerts_lock);
+	}
+	mutex_unlock(&store->alert_lock);
+}
+
+static void defpager_alert_work_fn(struct work_struct *work)
+{
+	struct defpager_store *store;
+	u64 id = 0;
+
+	while ((store = defpager_alert_store(id))) {
+		id = (u64)store->id + 1;
+		defpager_alerts_look(store);
+		defpager_store_put(store);
+	}
 }
 
 static DECLARE_DELAYED_WORK(defpager_alert_work, defpager_alert_work_fn);
@@ -95,13 +134,10 @@ static u64 defpager_alert_mark(u64 bytes)
 	return (bytes >> PAGE_SHIFT) + !!(bytes & ~PAGE_MASK);
 }
 
-/**
- * defpager_alert() - arm the alert of a descriptor, and take what has fired
- * @port: the descriptor
- * @arg: the request, checked
- */
-void defpager_alert(struct defpager_store_port *port,
-		    struct defpager_backing_store_alert *arg)
+/* @free: what there is of its store */
+static void defpager_alert_arm(struct defpager_store_port *port,
+			       struct defpager_backing_store_alert *arg,
+			       u64 free)
 {
 	mutex_lock(&defpager_alerts_lock);
 	defpager_alert_disarm(port);
@@ -110,15 +146,42 @@ void defpager_alert(struct defpager_store_port *port,
 	port->low = defpager_alert_mark(arg->low_bytes);
 	port->high = defpager_alert_mark(arg->high_bytes);
 	port->armed = arg->flags;
-	arg->free_bytes = defpager_space_free_settled(port->store) << PAGE_SHIFT;
+	arg->free_bytes = free << PAGE_SHIFT;
 	if (port->armed) {
 		list_add_tail(&port->alert, &defpager_alerts);
-		/* The count before the look: later changes are not missed. */
+		/* What changes from here on has the work look. */
 		atomic_inc(&defpager_alerts_armed);
-		smp_mb__after_atomic(); /* see above */
-		defpager_alert_look(port);
+		smp_mb__after_atomic(); /* pairs with defpager_alert_check() */
+		defpager_alert_look(port, free);
+		/* And so has what has changed since we looked. */
+		if (port->armed)
+			defpager_alert_look_later();
 	}
 	mutex_unlock(&defpager_alerts_lock);
+}
+
+/**
+ * defpager_alert() - arm the alert of a descriptor, and take what has fired
+ * @port: the descriptor
+ * @arg: the request, checked
+ *
+ * Return: 0; -EINTR to who is being killed, and nothing has changed.
+ */
+int defpager_alert(struct defpager_store_port *port,
+		   struct defpager_backing_store_alert *arg)
+{
+	struct defpager_store *store = port->store;
+	u64 free;
+	int ret;
+
+	ret = mutex_lock_killable(&store->alert_lock);
+	if (ret)
+		return ret;
+	ret = defpager_space_free_settled(store, &free);
+	if (!ret)
+		defpager_alert_arm(port, arg, free);
+	mutex_unlock(&store->alert_lock);
+	return ret;
 }
 
 bool defpager_alert_fired(struct defpager_store_port *port)

@@ -23,9 +23,11 @@
  *	        slots->lock		bitmaps
  *	defpager_objects_lock		list of objects; alone
  *	lock of store->users		or of the pool's; innermost
- *	defpager_alerts_lock		armed alerts; before borrow_lock
- *	defpager_segments_lock		adding and removing segments; before
+ *	store->alert_lock		how much is free, and who is told; before
  *					borrow_lock
+ *	  defpager_alerts_lock		armed alerts
+ *	defpager_segments_lock		adding and removing segments; after
+ *					borrow_lock, before populate_lock
  *	defpager_stores_lock		list of stores
  *	  reads of files in sysfs	which both of these wait for
  *
@@ -251,13 +253,15 @@ int defpager_rehome(struct defpager_object *object, struct defpager_store *from,
 		    struct defpager_store *to);
 u64 defpager_borrow_space(struct defpager_store *store, u64 max);
 void defpager_return_space(struct defpager_store *store, u64 nr);
+int defpager_borrow_pause(struct defpager_store *store);
+void defpager_borrow_resume(struct defpager_store *store);
 void defpager_lose_slot(struct defpager_store *store, bool pooled);
 int defpager_space_add(struct defpager_segment *segment);
 bool defpager_space_close(struct defpager_segment *segment, u32 why,
 			  bool close);
 int defpager_space_withdraw(struct defpager_segment *segment, bool gone);
 int defpager_space_recover(struct defpager_store *store, bool gone);
-u64 defpager_space_free_settled(struct defpager_store *store);
+int defpager_space_free_settled(struct defpager_store *store, u64 *free);
 void defpager_space_restore(struct defpager_segment *segment);
 
 /* In limit.c */
@@ -317,8 +321,8 @@ bool defpager_page_range(struct defpager_object *object, u64 start,
 /* In alert.c */
 extern atomic_t defpager_alerts_armed;
 void defpager_alert_look_later(void);
-void defpager_alert(struct defpager_store_port *port,
-		    struct defpager_backing_store_alert *arg);
+int defpager_alert(struct defpager_store_port *port,
+		   struct defpager_backing_store_alert *arg);
 bool defpager_alert_fired(struct defpager_store_port *port);
 void defpager_alert_init(struct defpager_store_port *port);
 void defpager_alert_exit(struct defpager_store_port *port);

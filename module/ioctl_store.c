@@ -150,8 +150,7 @@ static int defpager_store_alert_ioctl(struct defpager_request *request,
 	if (copy_to_user(request->user, arg, DEFPAGER_MIN_SIZE(
 				defpager_backing_store_alert, free_bytes)))
 		return -EFAULT;
-	defpager_alert(defpager_port(request), arg);
-	return 0;
+	return defpager_alert(defpager_port(request), arg);
 }
 
 /* A limit of less than a page would look like none. */

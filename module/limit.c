@@ -52,7 +52,9 @@ static struct defpager_limits *defpager_limits(struct defpager_store *store)
  *	record does
  * @uid: the user
  *
- * Context: sleeps.
+ * Context: sleeps, but neither for I/O nor in a control group that is full:
+ *	defpager_populate_lock may be held.  There are as many as there are users
+ *	with objects, which are on an account.
  * Return: the record, until defpager_user_put(); or NULL if there is no memory.
  */
 struct defpager_user *defpager_user_get(struct defpager_store *store,
@@ -61,15 +63,14 @@ struct defpager_user *defpager_user_get(struct defpager_store *store,
 	struct xarray *users = store ? &store->users : &defpager_pool_users;
 	struct defpager_user *user, *old;
 
-	user = kzalloc(sizeof(*user), GFP_KERNEL_ACCOUNT);
+	user = kzalloc(sizeof(*user), GFP_NOIO);
 	if (!user)
 		return NULL;
 	user->users = users;
 	user->uid = uid;
 	xa_lock(users);
 	/* With the lock held again where it had to be let go for memory. */
-	old = __xa_cmpxchg(users, __kuid_val(uid), NULL, user,
-			   GFP_KERNEL_ACCOUNT);
+	old = __xa_cmpxchg(users, __kuid_val(uid), NULL, user, GFP_NOIO);
 	if (old) {
 		kfree(user);
 		user = xa_is_err(old) ? NULL : old;

@@ -40,7 +40,8 @@ void defpager_map_exit_cache(void)
 
 void defpager_map_init(struct defpager_map *map)
 {
-	xa_init(&map->leaves);
+	/* Nodes of the tree are memory of whoever touches pages, as leaves are. */
+	xa_init_flags(&map->leaves, XA_FLAGS_ACCOUNT);
 	atomic_long_set(&map->reserved, 0);
 	atomic_long_set(&map->stored, 0);
 }

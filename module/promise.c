@@ -135,6 +135,24 @@ void defpager_return_space(struct defpager_store *store, u64 nr)
 	up_read(defpager_borrow_lock(store));
 }
 
+/**
+ * defpager_borrow_pause() - have nobody borrow space that a store may promise
+ * @store: a store, or NULL for the pool
+ *
+ * Who has borrowed some may be waiting for a device.
+ *
+ * Return: 0, until defpager_borrow_resume(); -EINTR to who is being killed.
+ */
+int defpager_borrow_pause(struct defpager_store *store)
+{
+	return down_write_killable(defpager_borrow_lock(store));
+}
+
+void defpager_borrow_resume(struct defpager_store *store)
+{
+	up_write(defpager_borrow_lock(store));
+}
+
 static bool defpager_take_promise(struct defpager_store *store, u64 nr)
 {
 	bool taken = defpager_take_space(store, nr);
@@ -323,12 +341,22 @@ static int __defpager_promise_slow(struct defpager_object *object, u64 nr)
 			ret = defpager_populate_for(store, nr);
 			again = !ret;
 		}
+		/* Of much there is much to do. */
+		if (again && fatal_signal_pending(current)) {
+			ret = -EINTR;
+			again = false;
+		}
 	}
 	mutex_unlock(&defpager_populate_lock);
 	return ret;
 }
 
-/* From here nobody has borrowed space of the object's home, nor will. */
+/*
+ * From here nobody has borrowed space of the object's home, nor will.  Who has may
+ * wait for a device.
+ *
+ * Return: the home, or NULL for the pool; or -EINTR, to who is being killed.
+ */
 static struct defpager_store *
 defpager_borrow_stop(struct defpager_object *object)
 {
@@ -339,13 +367,16 @@ defpager_borrow_stop(struct defpager_object *object)
 	if (store)
 		refcount_inc(&store->refs);
 	spin_unlock(&object->promise_lock);
-	down_write(defpager_borrow_lock(store));
-	return store;
+	if (!defpager_borrow_pause(store))
+		return store;
+	if (store)
+		defpager_store_put(store);
+	return ERR_PTR(-EINTR);
 }
 
 static void defpager_borrow_go_on(struct defpager_store *store)
 {
-	up_write(defpager_borrow_lock(store));
+	defpager_borrow_resume(store);
 	if (store)
 		defpager_store_put(store);
 }
@@ -359,6 +390,8 @@ static int defpager_promise_slow(struct defpager_object *object, u64 nr)
 	ret = __defpager_promise_slow(object, nr);
 	while (ret == -ENOSPC && moved) {
 		store = defpager_borrow_stop(object);
+		if (IS_ERR(store))
+			return PTR_ERR(store);
 		ret = __defpager_promise_slow(object, nr);
 		moved = store != rcu_access_pointer(object->store);
 		defpager_borrow_go_on(store);
@@ -373,7 +406,7 @@ static int defpager_promise_slow(struct defpager_object *object, u64 nr)
  *
  * Context: sleeps; may be called with a folio locked.
  * Return: 0; -ENOSPC if there is no room; -EDQUOT if a limit is reached;
- *	-ENOMEM.
+ *	-ENOMEM; -EINTR to who is being killed.
  */
 int defpager_promise(struct defpager_object *object, u64 nr)
 {
@@ -419,7 +452,7 @@ static int __defpager_promise_check(struct defpager_object *object, u64 nr)
  *
  * Context: sleeps.
  * Return: -ENOSPC if there is not as much space; -EDQUOT if a limit is in the
- *	way; 0 says nothing.
+ *	way; -EINTR to who is being killed; 0 says nothing.
  */
 int defpager_promise_check(struct defpager_object *object, u64 nr)
 {
@@ -430,6 +463,8 @@ int defpager_promise_check(struct defpager_object *object, u64 nr)
 	/* Not if somebody has just taken what he is going to give back. */
 	while (ret == -ENOSPC && moved) {
 		store = defpager_borrow_stop(object);
+		if (IS_ERR(store))
+			return PTR_ERR(store);
 		mutex_lock(&defpager_populate_lock);
 		ret = __defpager_promise_check(object, nr);
 		moved = store != rcu_access_pointer(object->store);
@@ -661,21 +696,20 @@ static int defpager_cover(struct defpager_store *store, bool gone)
  * @segment: a segment that nobody is removing
  * @gone: its store is being deleted: that has promised nothing any more
  *
- * Context: sleeps.
+ * Context: sleeps; nobody has borrowed of its store: defpager_borrow_pause().
  * Return: 0; -ENOSPC; -ENOMEM.
  */
 int defpager_space_withdraw(struct defpager_segment *segment, bool gone)
 {
 	int ret;
 
-	down_write(defpager_borrow_lock(segment->store));
+	lockdep_assert_held_write(defpager_borrow_lock(segment->store));
 	mutex_lock(&defpager_populate_lock);
 	defpager_space_close(segment, DEFPAGER_CLOSED_REMOVAL, true);
 	ret = defpager_cover(segment->store, gone);
 	if (ret)
 		defpager_space_close(segment, DEFPAGER_CLOSED_REMOVAL, false);
 	mutex_unlock(&defpager_populate_lock);
-	up_write(defpager_borrow_lock(segment->store));
 	return ret;
 }
 
@@ -720,21 +754,24 @@ void defpager_space_restore(struct defpager_segment *segment)
  *	slots are being given bitmaps or discarded, or a removal that may be
  *	refused is tried
  * @store: the store asked for
+ * @free: out: slots
  *
  * For who is told once, and of nothing that is over the next moment.
  *
- * Context: sleeps.
+ * Context: sleeps, as long as a device takes to discard.
+ * Return: 0; -EINTR to who is being killed.
  */
-u64 defpager_space_free_settled(struct defpager_store *store)
+int defpager_space_free_settled(struct defpager_store *store, u64 *free)
 {
-	u64 free;
+	int ret = defpager_borrow_pause(store);
 
-	down_write(defpager_borrow_lock(store));
+	if (ret)
+		return ret;
 	mutex_lock(&defpager_populate_lock);
 	rcu_read_lock();
-	free = defpager_space_free(store);
+	*free = defpager_space_free(store);
 	rcu_read_unlock();
 	mutex_unlock(&defpager_populate_lock);
-	up_write(defpager_borrow_lock(store));
-	return free;
+	defpager_borrow_resume(store);
+	return 0;
 }

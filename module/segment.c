@@ -239,8 +239,10 @@ struct defpager_segment *defpager_segment_close(struct defpager_store *store,
 						u64 id, bool last)
 {
 	struct defpager_segment *segment = NULL;
-	int ret;
+	int ret = defpager_borrow_pause(store);
 
+	if (ret)
+		return ERR_PTR(ret);
 	mutex_lock(&defpager_segments_lock);
 	ret = __defpager_segment_check(store, id);
 	if (!ret && !last && store->nr_segments == 1 &&
@@ -251,6 +253,7 @@ struct defpager_segment *defpager_segment_close(struct defpager_store *store,
 		ret = defpager_segment_withdraw(segment, false);
 	}
 	mutex_unlock(&defpager_segments_lock);
+	defpager_borrow_resume(store);
 	return ret ? ERR_PTR(ret) : segment;
 }
 
@@ -311,22 +314,15 @@ int defpager_segments_check(struct defpager_store *store)
 	return ret;
 }
 
-/**
- * defpager_segments_close() - begin to remove all segments of a store
- * @store: a store that is being closed, so that nobody else closes a segment
- *
- * Return: 0; -EBUSY if one is being removed already; -ENOSPC, -ENOMEM.
- */
-int defpager_segments_close(struct defpager_store *store)
+static int __defpager_segments_close(struct defpager_store *store)
 {
 	struct defpager_segment *segment;
 	unsigned long id;
 	int ret;
 
-	mutex_lock(&defpager_segments_lock);
 	ret = __defpager_segments_check(store);
 	if (ret)
-		goto out;
+		return ret;
 	xa_for_each(&defpager_segments, id, segment) {
 		if (segment->store != store)
 			continue;
@@ -336,8 +332,25 @@ int defpager_segments_close(struct defpager_store *store)
 			break;
 		}
 	}
-out:
+	return ret;
+}
+
+/**
+ * defpager_segments_close() - begin to remove all segments of a store
+ * @store: a store that is being closed, so that nobody else closes a segment
+ *
+ * Return: 0; -EBUSY if one is being removed already; -ENOSPC, -ENOMEM; -EINTR.
+ */
+int defpager_segments_close(struct defpager_store *store)
+{
+	int ret = defpager_borrow_pause(store);
+
+	if (ret)
+		return ret;
+	mutex_lock(&defpager_segments_lock);
+	ret = __defpager_segments_close(store);
 	mutex_unlock(&defpager_segments_lock);
+	defpager_borrow_resume(store);
 	return ret;
 }
 
@@ -369,14 +382,10 @@ static void defpager_segments_stop(struct list_head *gone)
 		defpager_segment_stop(segment);
 }
 
-/*
- * Let go of segments that were drained: they are closed, and no slot of them is
- * used.  Nothing is in flight, since who reads or writes a page has a slot for
- * it until that is over.
- */
-static void defpager_segments_free(struct list_head *gone)
+/* Nobody finds them from here, nor writes to their range. */
+static void defpager_segments_unlink(struct list_head *gone)
 {
-	struct defpager_segment *segment, *next;
+	struct defpager_segment *segment;
 
 	lockdep_assert_held(&defpager_segments_lock);
 	if (list_empty(gone))
@@ -394,10 +403,26 @@ static void defpager_segments_free(struct list_head *gone)
 		defpager_place_forget(segment);
 	/* Who found one by its turn or its number. */
 	synchronize_rcu();
-	list_for_each_entry_safe(segment, next, gone, list) {
+	list_for_each_entry(segment, gone, list)
 		defpager_segment_stop(segment);
+}
+
+/*
+ * Let go of segments that were drained: they are closed, and no slot of them is
+ * used.  Nothing is in flight, since who reads or writes a page has a slot for
+ * it until that is over.
+ */
+static void defpager_segments_free(struct list_head *gone)
+{
+	struct defpager_segment *segment, *next;
+
+	defpager_segments_stop(gone);
+	mutex_lock(&defpager_segments_lock);
+	defpager_segments_unlink(gone);
+	mutex_unlock(&defpager_segments_lock);
+	/* To close a device may take long, too. */
+	list_for_each_entry_safe(segment, next, gone, list)
 		defpager_segment_destroy(segment);
-	}
 }
 
 /**
@@ -409,10 +434,7 @@ void defpager_segment_remove(struct defpager_segment *segment)
 	LIST_HEAD(gone);
 
 	list_add(&segment->list, &gone);
-	defpager_segments_stop(&gone);
-	mutex_lock(&defpager_segments_lock);
 	defpager_segments_free(&gone);
-	mutex_unlock(&defpager_segments_lock);
 }
 
 /* The same with all segments of a store that is being closed. */
@@ -428,10 +450,7 @@ void defpager_segments_remove(struct defpager_store *store)
 			list_add(&segment->list, &gone);
 	mutex_unlock(&defpager_segments_lock);
 	/* Nobody else removes them: the store is being closed. */
-	defpager_segments_stop(&gone);
-	mutex_lock(&defpager_segments_lock);
 	defpager_segments_free(&gone);
-	mutex_unlock(&defpager_segments_lock);
 }
 
 /* --- what is told of them ------------------------------------------------- */
@@ -460,7 +479,9 @@ void defpager_segment_fill_row(struct defpager_segment *segment,
 	row->bad_bytes = READ_ONCE(segment->slots.bad) << PAGE_SHIFT;
 	row->pages_out = atomic64_read(&segment->pages_out);
 	row->pages_in = atomic64_read(&segment->pages_in);
-	row->free_bytes = row->total_bytes - row->used_bytes - row->bad_bytes;
+	/* The two may be of different moments. */
+	row->free_bytes = row->total_bytes - min(row->used_bytes + row->bad_bytes,
+						 row->total_bytes);
 	row->in_flight_bytes = atomic64_read(&segment->in_flight) << PAGE_SHIFT;
 	row->write_errors = atomic64_read(&segment->write_errors);
 	row->read_errors = atomic64_read(&segment->read_errors);
@@ -497,6 +518,10 @@ void defpager_segments_exit(void)
 
 	xa_for_each(&defpager_segments, id, segment) {
 		WARN_ON_ONCE(segment->slots.used);
+		/* What is left to discard is not waited for. */
+		mutex_lock(&defpager_populate_lock);
+		defpager_space_close(segment, DEFPAGER_CLOSED_REMOVAL, true);
+		mutex_unlock(&defpager_populate_lock);
 		defpager_discard_stop(segment);
 		defpager_fail_stop(segment);
 		defpager_segment_destroy(segment);

@@ -63,7 +63,9 @@ void defpager_slots_exit(struct defpager_slots *slots)
  * defpager_slots_populate() - give one more chunk of slots its bitmap
  * @slots: the slots of a segment
  *
- * Context: sleeps; callers are serialised by defpager_populate_lock.
+ * Context: sleeps, but waits for no I/O: callers are serialised by
+ *	defpager_populate_lock, which the device that I/O is to may need, if an
+ *	object is what a loop device is made of.
  * Return: the number of slots that can be allocated now and could not before,
  *	0 if there are no more, or the segment is closed; -ENOMEM.
  */
@@ -76,9 +78,13 @@ s64 defpager_slots_populate(struct defpager_slots *slots)
 
 	if (i == slots->nr_chunks || READ_ONCE(slots->closed))
 		return 0;
-	bitmap = (unsigned long *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	/*
+	 * On nobody's account: they are the store's, and whoever charges them to
+	 * a full control group would have everybody wait.
+	 */
+	bitmap = (unsigned long *)get_zeroed_page(GFP_NOIO);
 	if (bitmap && slots->discard)
-		discard = (unsigned long *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+		discard = (unsigned long *)get_zeroed_page(GFP_NOIO);
 	if (!bitmap || (slots->discard && !discard)) {
 		free_page((unsigned long)bitmap);
 		return -ENOMEM;

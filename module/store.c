@@ -37,6 +37,7 @@ static struct defpager_store *defpager_store_alloc(const char *name,
 	store->cluster_shift = ilog2(cluster_bytes) - PAGE_SHIFT;
 	INIT_LIST_HEAD(&store->stripe.places);
 	init_rwsem(&store->borrow_lock);
+	mutex_init(&store->alert_lock);
 	xa_init(&store->users);
 	init_waitqueue_head(&store->wait);
 	strscpy_pad(store->name, name, sizeof(store->name));
@@ -233,16 +234,17 @@ static void defpager_store_sum_segments(struct defpager_store *store,
 {
 	struct defpager_segment *segment;
 	struct defpager_place *place;
+	u64 bad;
 
 	list_for_each_entry_rcu(place, &store->stripe.places, list) {
 		segment = place->segment;
+		bad = READ_ONCE(segment->slots.bad);
 		info->nr_segments++;
 		info->total_bytes += segment->slots.nr << PAGE_SHIFT;
 		info->used_bytes += READ_ONCE(segment->slots.used) << PAGE_SHIFT;
-		info->bad_bytes += READ_ONCE(segment->slots.bad) << PAGE_SHIFT;
+		info->bad_bytes += bad << PAGE_SHIFT;
 		if (defpager_failing(segment))
-			info->failing_bytes += (segment->slots.nr -
-						READ_ONCE(segment->slots.bad)) <<
+			info->failing_bytes += (segment->slots.nr - bad) <<
 					       PAGE_SHIFT;
 		info->pages_out += atomic64_read(&segment->pages_out);
 		info->pages_in += atomic64_read(&segment->pages_in);

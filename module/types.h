@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <linux/mempool.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/rwsem.h>
 #include <linux/wait.h>
@@ -217,6 +218,7 @@ struct defpager_store {
 	atomic64_t unpopulated;		/* slots that have no bitmap yet */
 	atomic64_t borrowed;		/* slots taken to be discarded */
 	struct rw_semaphore borrow_lock; /* for promise.c, if exclusive */
+	struct mutex alert_lock;	/* measuring, and what follows from it */
 	atomic64_t promised;		/* slots promised to confined objects */
 	atomic64_t stale;		/* those of them that are stale slots */
 	struct defpager_limits limits;	/* changed: defpager_stores_lock */

@@ -387,6 +387,79 @@ TEST_F_TIMEOUT(slow, removals_do_not_wait_for_each_other, TIMEOUT)
 	memory_destroy(&striped);
 }
 
+/* It waits for what its device is to discard; that is nobody else's business. */
+TEST_F_TIMEOUT(slow, others_do_not_wait_for_a_removal_that_discards, TIMEOUT)
+{
+	struct removal removal = {
+		.store = self->store,
+		.segment = self->segment,
+		.target = -1,
+	};
+	int store;
+
+	slow_set(&self->device, 0, FOR_EVER);
+	ASSERT_EQ(0, fallocate(self->memory.fd, FALLOC_FL_PUNCH_HOLE |
+			       FALLOC_FL_KEEP_SIZE, 0, PAGES(STORED_PAGES)));
+	ASSERT_TRUE(wait_until(device_is_writing(&self->device)));
+	removal_start(&removal);
+	EXPECT_TRUE(wait_until(removal.tid && sleeps_in_ioctl(removal.tid)));
+	store = store_with_space(&self->stores, "other", 0,
+				 DEFPAGER_STORE_EXCLUSIVE, MIB(1));
+	EXPECT_EQ(MIB(1), store_state(store).total_bytes);
+	EXPECT_EQ(0, store_delete(store, -1));
+	close(store);
+	EXPECT_FALSE(removal.done);
+
+	slow_set(&self->device, 0, 0);
+	EXPECT_EQ(0, removal_ends(&removal));
+}
+
+static void no_restart(int signal)
+{
+	(void)signal;
+}
+
+/* Reads fail after so many milliseconds, one by one. */
+static void slow_break(const struct faulty *slow, const struct faulty *broken,
+		       int reads)
+{
+	FILE *table = faulty_table(slow, "load");
+
+	fprintf(table, "0 %ju delay /dev/mapper/%s 0 %d /dev/mapper/%s 0 0\n",
+		slow->sectors, broken->name, reads, broken->name);
+	faulty_load(slow, table);
+}
+
+/* A page that cannot be read is one to wait for; the next ones are not. */
+TEST_F_TIMEOUT(slow, signal_ends_a_removal_after_a_page, TIMEOUT)
+{
+	struct removal removal = {
+		.store = self->store,
+		.segment = self->segment,
+		.target = -1,
+	};
+	struct sigaction action = { .sa_handler = no_restart };
+	struct faulty broken = faulty_new("broken", 0, MIB(8));
+
+	must(!sigaction(SIGUSR1, &action, NULL));
+	segment_new(&self->stores, self->store, MIB(4));
+	faulty_break(&broken);
+	slow_break(&self->device, &broken, 200);
+	removal_start(&removal);
+	EXPECT_TRUE(wait_until(segment_state(self->store, self->segment)
+					.read_errors));
+	ASSERT_EQ(0, pthread_kill(removal.thread, SIGUSR1));
+	EXPECT_EQ(-EINTR, removal_ends(&removal));
+	EXPECT_GT(STORED_PAGES / 2,
+		  segment_state(self->store, self->segment).read_errors);
+
+	slow_set(&self->device, 0, 0);
+	faulty_remove(&broken);
+	/* What could not be read is tried once more. */
+	EXPECT_EQ(0, segment_remove(self->store, self->segment, -1));
+	EXPECT_TRUE(verify(&self->memory, 0, STORED_PAGES, 1));
+}
+
 /* It is there, only not at once: that is no reason to refuse a removal. */
 TEST_F_TIMEOUT(slow, what_is_being_discarded_is_space_to_move_to, TIMEOUT)
 {
@@ -412,6 +485,57 @@ TEST_F_TIMEOUT(slow, what_is_being_discarded_is_space_to_move_to, TIMEOUT)
 	EXPECT_TRUE(verify_all(&moving, 3));
 	memory_destroy(&moving);
 	close(removal.store);
+}
+
+/* --- Alerts ---------------------------------------------------------------- */
+
+struct arming {
+	pthread_t thread;
+	int store;
+	volatile pid_t tid;
+	int ret;
+};
+
+static int arm(int store)
+{
+	struct defpager_backing_store_alert alert = {
+		.size = sizeof(alert),
+		.flags = DEFPAGER_ALERT_LOW,
+		.low_bytes = page_size(),
+		.high_bytes = page_size(),
+	};
+
+	return defpager_ioctl(store, DEFPAGER_IOC_BACKING_STORE_ALERT, &alert);
+}
+
+static void *arm_alert(void *arg)
+{
+	struct arming *arming = arg;
+
+	arming->tid = gettid();
+	arming->ret = arm(arming->store);
+	return NULL;
+}
+
+/* How much is free is known when it is discarded: to wait is for who asks that. */
+TEST_F_TIMEOUT(slow, others_do_not_wait_for_an_alert, TIMEOUT)
+{
+	struct arming arming = { .store = self->store };
+	int other = store_new(&self->stores, "other", 0, 0,
+			      DEFPAGER_STORE_EXCLUSIVE);
+
+	slow_set(&self->device, 0, FOR_EVER);
+	ASSERT_EQ(0, fallocate(self->memory.fd, FALLOC_FL_PUNCH_HOLE |
+			       FALLOC_FL_KEEP_SIZE, 0, PAGES(STORED_PAGES)));
+	ASSERT_TRUE(wait_until(device_is_writing(&self->device)));
+	must(!pthread_create(&arming.thread, NULL, arm_alert, &arming));
+	ASSERT_TRUE(wait_until(arming.tid && sleeps_in_ioctl(arming.tid)));
+	EXPECT_EQ(0, arm(other));
+	EXPECT_EQ(0, close(other));
+
+	slow_set(&self->device, 0, 0);
+	must(!pthread_join(arming.thread, NULL));
+	EXPECT_EQ(0, arming.ret);
 }
 
 /* --- Segments that are to be discarded first ------------------------------- */

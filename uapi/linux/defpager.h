@@ -536,7 +536,8 @@ enum defpager_alert_flags {
  * @free_bytes: out: @free_bytes of &struct defpager_backing_store_info now
  *
  * Fd: a backing store descriptor. Privilege: CAP_SYS_ADMIN, since an event is
- * also broadcast.  Never blocks for long.
+ * also broadcast.  Blocks while a device of the store, or of the pool if that may
+ * use the store, takes to discard, and a fatal signal ends that.
  *
  * Stands for default_pager_triggers() and the space alerts of its clients.
  *

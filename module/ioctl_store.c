@@ -76,13 +76,20 @@ static struct defpager_store *defpager_target(struct defpager_request *request,
 	return ERR_PTR(ret);
 }
 
-/* What was moved, and what could not be, is told also of half a drain. */
+/*
+ * What was moved, and what could not be, is told also of half a drain.  A signal
+ * for which no handler is called is no reason to end one: that goes on, which is
+ * to begin anew, after the process was stopped, the machine suspended, or nothing
+ * at all.
+ */
 static int defpager_drain_end(struct defpager_request *request,
 			      struct defpager_store *target, int ret)
 {
 	if (target)
 		defpager_store_put(target);
 	request->report = ret == -EINTR || ret == -EIO;
+	if (ret == -EINTR && signal_pending(current))
+		ret = -ERESTARTNOHAND;
 	return ret;
 }
 

@@ -124,6 +124,29 @@ TEST_F_TIMEOUT(interruption, signal_interrupts, TIMEOUT)
 	expect_it_ends(_metadata, self);
 }
 
+/* Nobody is called for that, so there is nobody who could call it again. */
+TEST_F_TIMEOUT(interruption, stopped_process_goes_on, TIMEOUT)
+{
+	int status;
+	pid_t pid = fork();
+
+	ASSERT_LE(0, pid);
+	if (!pid)
+		_exit(-segment_remove(self->store, self->segment, -1));
+	ASSERT_TRUE(under_way(self));
+	ASSERT_EQ(0, kill(pid, SIGSTOP));
+	ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
+	ASSERT_TRUE(WIFSTOPPED(status));
+	/* It holds nothing in that time. */
+	EXPECT_EQ(DEFPAGER_SEGMENT_ACTIVE,
+		  segment_state(self->store, self->segment).state);
+	ASSERT_EQ(0, kill(pid, SIGCONT));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_FALSE(segment_is_there(self->store, self->segment));
+	EXPECT_TRUE(verify_all(&self->memory, 1));
+}
+
 TEST_F_TIMEOUT(interruption, closing_the_descriptor_interrupts, TIMEOUT)
 {
 	struct drain drain;

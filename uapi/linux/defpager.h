@@ -777,14 +777,17 @@ struct defpager_segment_add {
  * on: objects can be read, written, paged in and out, created and destroyed.
  * Progress shows in @used_bytes of &struct defpager_segment_info.
  *
- * The call returns when all is done.  A signal ends it with EINTR, and so does
- * closing the descriptor in another thread of the process.  It is then as if
- * it had not been called, except that some pages are elsewhere, and objects that
- * have become confined to @target stay so; the segment is in use as before.  It
- * can be called again.  So it is when pages cannot be read: they stay where they
- * are, all others are moved, and EIO tells the first of them; and when there is no memory to read them to (ENOMEM).  Pages that
- * cannot be written elsewhere stay in memory; if that goes on, or segments fail
- * so that there is no place for all of them any more, it is EIO, too.
+ * The call returns when all is done.  A signal for which a handler is called ends
+ * it with EINTR, whatever SA_RESTART says, and so does closing the descriptor in
+ * another thread of the process.  It is then as if it had not been called, except
+ * that some pages are elsewhere, and objects that have become confined to @target
+ * stay so; the segment is in use as before.  It can be called again.  So it is when
+ * pages cannot be read: they stay where they are, all others are moved, and EIO
+ * tells the first of them; and when there is no memory to read them to (ENOMEM).
+ * Pages that cannot be written elsewhere stay in memory; if that goes on, or
+ * segments fail so that there is no place for all of them any more, it is EIO, too.
+ * When the process is stopped and continued it begins anew: @moved_bytes is of what
+ * came after that.
  *
  * The kernel also sends uevents, "change" of the device "defpager", with
  * DEFPAGER_DRAIN=begin, progress (once a second at most), and then one of end,
@@ -801,7 +804,7 @@ struct defpager_segment_add {
  *    @target; or the store, or @target's, is being deleted.
  *  - EBADF: @target is neither -1 nor an open descriptor.
  *  - EINVAL: @target is a descriptor, but not of another backing store.
- *  - EINTR: a signal, or closing the descriptor, ended it early.
+ *  - EINTR: a signal that was handled, or closing the descriptor, ended it early.
  *  - EIO: a page could not be read, or many could not be written elsewhere.
  */
 struct defpager_segment_remove {

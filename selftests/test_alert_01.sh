@@ -42,7 +42,7 @@ equal "$(<"$scratch/log")" watching "its first line"
 
 # Nobody else gets a spare while it waits.
 expect 1 defpager segment-add /dev/vdc
-says "is mounted, used as swap or claimed"
+says "is mounted, used as swap, claimed"
 
 # Three and a half times what there is to begin with. dd ends at the first error;
 # that it gets none is what the daemon is for.

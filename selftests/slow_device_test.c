@@ -317,6 +317,15 @@ static bool device_is_writing(const struct faulty *slow)
 		     slow->name);
 }
 
+/* From here on it discards what was stored, and does not get done. */
+static bool discard_hangs(FIXTURE_DATA(slow) *self)
+{
+	slow_set(&self->device, 0, FOR_EVER);
+	return !fallocate(self->memory.fd, FALLOC_FL_PUNCH_HOLE |
+			  FALLOC_FL_KEEP_SIZE, 0, PAGES(STORED_PAGES)) &&
+	       wait_until(device_is_writing(&self->device));
+}
+
 /* From here on a segment is empty, but one write to it has not ended. */
 static bool removal_waits_for_probe(FIXTURE_DATA(slow) *self,
 				    struct removal *removal)
@@ -397,10 +406,7 @@ TEST_F_TIMEOUT(slow, others_do_not_wait_for_a_removal_that_discards, TIMEOUT)
 	};
 	int store;
 
-	slow_set(&self->device, 0, FOR_EVER);
-	ASSERT_EQ(0, fallocate(self->memory.fd, FALLOC_FL_PUNCH_HOLE |
-			       FALLOC_FL_KEEP_SIZE, 0, PAGES(STORED_PAGES)));
-	ASSERT_TRUE(wait_until(device_is_writing(&self->device)));
+	ASSERT_TRUE(discard_hangs(self));
 	removal_start(&removal);
 	EXPECT_TRUE(wait_until(removal.tid && sleeps_in_ioctl(removal.tid)));
 	store = store_with_space(&self->stores, "other", 0,
@@ -472,10 +478,7 @@ TEST_F_TIMEOUT(slow, what_is_being_discarded_is_space_to_move_to, TIMEOUT)
 	moving = memory_create_in(self->stores.pager, removal.store,
 				  PAGES(OBJECT_PAGES));
 	fill_all(&moving, 3);
-	slow_set(&self->device, 0, FOR_EVER);
-	ASSERT_EQ(0, fallocate(self->memory.fd, FALLOC_FL_PUNCH_HOLE |
-			       FALLOC_FL_KEEP_SIZE, 0, PAGES(STORED_PAGES)));
-	ASSERT_TRUE(wait_until(device_is_writing(&self->device)));
+	ASSERT_TRUE(discard_hangs(self));
 	removal_start(&removal);
 	EXPECT_TRUE(wait_until(removal.done || sleeps_in_ioctl(removal.tid)));
 
@@ -524,10 +527,7 @@ TEST_F_TIMEOUT(slow, others_do_not_wait_for_an_alert, TIMEOUT)
 	int other = store_new(&self->stores, "other", 0, 0,
 			      DEFPAGER_STORE_EXCLUSIVE);
 
-	slow_set(&self->device, 0, FOR_EVER);
-	ASSERT_EQ(0, fallocate(self->memory.fd, FALLOC_FL_PUNCH_HOLE |
-			       FALLOC_FL_KEEP_SIZE, 0, PAGES(STORED_PAGES)));
-	ASSERT_TRUE(wait_until(device_is_writing(&self->device)));
+	ASSERT_TRUE(discard_hangs(self));
 	must(!pthread_create(&arming.thread, NULL, arm_alert, &arming));
 	ASSERT_TRUE(wait_until(arming.tid && sleeps_in_ioctl(arming.tid)));
 	EXPECT_EQ(0, arm(other));

@@ -39,6 +39,7 @@ plan_runs() {
 	local program pattern all
 
 	all=$(programs) || return
+	[[ $all ]] || die "there are no tests"
 	for pattern; do
 		while read -r program; do
 			! wanted "$program" "$pattern" || continue 2

@@ -14,6 +14,7 @@
 #                                the options are those of "defpager run", and
 #                                "object" is a path to it
 #   need_memory_groups           ends the test where there are none
+#   in_group GROUP COMMAND...    run it in that control group, and come back
 #   with_little_memory COMMAND...  so that most of an object which it touches is out;
 #                                it has "memory_max"
 #   field LISTING FILTER NAME    of "defpager LISTING", the first row that jq's
@@ -116,15 +117,22 @@ need_memory_groups() {
 memory_max=8M
 
 # Its status is the command's, also where "||" or "if" switch off "set -e".
-with_little_memory() {
-	local group=/sys/fs/cgroup/test status=0
+in_group() {
+	local group=$1 status=0
 
-	[[ -d $group ]] || mkdir "$group"
-	echo "$memory_max" >"$group/memory.max"
+	shift
 	echo "$BASHPID" >"$group/cgroup.procs"
 	"$@" || status=$?
 	echo "$BASHPID" >/sys/fs/cgroup/cgroup.procs
 	return "$status"
+}
+
+with_little_memory() {
+	local group=/sys/fs/cgroup/test
+
+	[[ -d $group ]] || mkdir "$group"
+	echo "$memory_max" >"$group/memory.max"
+	in_group "$group" "$@"
 }
 
 field() {

@@ -43,17 +43,8 @@ group=/sys/fs/cgroup/net
 mkdir "$group"
 echo 32M >"$group/memory.max"
 
-in_group() {
-	local status=0
-
-	echo "$BASHPID" >"$group/cgroup.procs"
-	"$@" || status=$?
-	echo "$BASHPID" >/sys/fs/cgroup/cgroup.procs
-	return "$status"
-}
-
 verify_with_fio() {
-	in_group defpager run --store net --size 64M -- \
+	in_group "$group" defpager run --store net --size 64M -- \
 		fio --name=net --filename={} --rw=randwrite --ioengine=mmap \
 		--size=64M --bs=64k --verify=crc32c --thread
 }
@@ -70,23 +61,23 @@ equal "$(segment read_errors)" 0 "read errors"
 
 # --- reading -------------------------------------------------------------------
 
-in_group run_object 64M --store net
+in_group "$group" run_object 64M --store net
 head -c 64M /dev/urandom >"$scratch/copy"
-in_group dd if="$scratch/copy" of="$object" bs=64K conv=notrunc status=none
-in_group cmp "$object" "$scratch/copy" || fail "content before any error"
+in_group "$group" dd if="$scratch/copy" of="$object" bs=64K conv=notrunc status=none
+in_group "$group" cmp "$object" "$scratch/copy" || fail "content before any error"
 
 : >"$bad_reads"
-in_group expect 2 cmp "$object" "$scratch/copy"
+in_group "$group" expect 2 cmp "$object" "$scratch/copy"
 says "Input/output error"
 says_not "differ"
 rm "$bad_reads"
 (($(segment read_errors) > 0)) || fail "no read error was counted"
 
 # Until it is written anew, and only where it could not be read.
-in_group expect 2 cmp "$object" "$scratch/copy"
+in_group "$group" expect 2 cmp "$object" "$scratch/copy"
 says "Input/output error"
-in_group dd if="$scratch/copy" of="$object" bs=64K conv=notrunc status=none
-in_group cmp "$object" "$scratch/copy" || fail "content after all was written"
+in_group "$group" dd if="$scratch/copy" of="$object" bs=64K conv=notrunc status=none
+in_group "$group" cmp "$object" "$scratch/copy" || fail "content after all was written"
 end_object
 
 # --- the end -------------------------------------------------------------------

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include "drain_utils.h"
 #include "faulty_utils.h"
 #include "sysfs_utils.h"
 
@@ -83,7 +84,6 @@ static void plug(enum device device, char path[32], char pull[PATH_MAX])
 FIXTURE_SETUP(gone)
 {
 	const char *missing = NULL;
-	int device;
 
 	if (variant->device == DEVICE_SCSI)
 		missing = scsi_debug_missing();
@@ -92,12 +92,9 @@ FIXTURE_SETUP(gone)
 	self->stores = stores_open();
 	ASSERT_EQ(0, stores_clear(&self->stores));
 	plug(variant->device, self->path, self->pull);
-	device = open(self->path, O_RDWR | O_CLOEXEC);
-	ASSERT_LE(0, device);
 	self->store = store_new(&self->stores, "pulled", 0, 0,
 				DEFPAGER_STORE_EXCLUSIVE);
-	self->id = segment_at(self->store, device, 0, SEGMENT);
-	close(device);
+	self->id = segment_on_path(self->store, self->path, SEGMENT);
 	self->memory = memory_create_in(self->stores.pager, self->store,
 					PAGES(OBJECT_PAGES));
 	self->shared = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE,
@@ -322,76 +319,57 @@ TEST_F_TIMEOUT(gone, while_paging_in, TIMEOUT)
 
 /* --- While draining ---------------------------------------------------- */
 
-struct drain {
-	int store;
-	uint64_t id;
-	int ret;
-	struct defpager_segment_remove removal;
-	pthread_t thread;
-};
-
-static void *run_drain(void *arg)
-{
-	struct drain *drain = arg;
-
-	drain->removal = segment_removal(drain->id, -1);
-	drain->ret = defpager_ioctl(drain->store, DEFPAGER_IOC_SEGMENT_REMOVE,
-				    &drain->removal);
-	return NULL;
-}
-
 /* Until a part of it is done. */
-static void start_drain(struct __test_metadata *_metadata, struct drain *drain)
+static void drain_in_part(struct drain *drain, int store, uint64_t id)
 {
-	uint64_t used = segment_state(drain->store, drain->id).used_bytes;
+	uint64_t used = segment_state(store, id).used_bytes;
 
-	ASSERT_EQ(0, pthread_create(&drain->thread, NULL, run_drain, drain));
-	while (segment_is_there(drain->store, drain->id) &&
-	       segment_state(drain->store, drain->id).used_bytes > used * 7 / 8)
+	drain_start(drain, store, id, -1);
+	while (segment_is_there(store, id) &&
+	       segment_state(store, id).used_bytes > used * 7 / 8)
 		sched_yield();
 }
 
 TEST_F_TIMEOUT(gone, while_drained, TIMEOUT)
 {
-	struct drain drain = { .store = self->store, .id = self->id };
+	struct drain drain;
 	int lost;
 
 	ASSERT_TRUE(evict(&self->memory));
 	segment_new(&self->stores, self->store, SEGMENT);
-	start_drain(_metadata, &drain);
+	drain_in_part(&drain, self->store, self->id);
 	pull(_metadata, self);
-	ASSERT_EQ(0, pthread_join(drain.thread, NULL));
-	ASSERT_EQ(-EIO, drain.ret);
+	ASSERT_EQ(-EIO, drain_end(&drain));
 	EXPECT_EQ(DEFPAGER_SEGMENT_FAILING,
 		  segment_state(self->store, self->id).state);
-	EXPECT_LT(0, drain.removal.moved_bytes);
+	EXPECT_LT(0, drain.arg.moved_bytes);
 	lost = count_lost(self);
 	EXPECT_LT(0, lost);
 	EXPECT_EQ(PAGES(lost),
 		  segment_state(self->store, self->id).used_bytes);
-	EXPECT_EQ(PAGES(OBJECT_PAGES - lost), drain.removal.moved_bytes);
+	EXPECT_EQ(PAGES(OBJECT_PAGES - lost), drain.arg.moved_bytes);
 	EXPECT_TRUE(accounts_agree(&self->stores));
 }
 
 TEST_F_TIMEOUT(gone, while_drained_to, TIMEOUT)
 {
-	struct drain drain = { .store = self->store };
+	struct drain drain;
+	uint64_t spare;
 
 	/* All of it on the spare, and nowhere to go but to the device. */
-	drain.id = segment_new(&self->stores, self->store, SEGMENT);
+	spare = segment_new(&self->stores, self->store, SEGMENT);
 	ASSERT_EQ(0, segment_remove(self->store, self->id, -1));
 	ASSERT_TRUE(evict(&self->memory));
-	self->id = segment_at(self->store,
-			      open(self->path, O_RDWR | O_CLOEXEC), 0, SEGMENT);
-	start_drain(_metadata, &drain);
+	self->id = segment_on_path(self->store, self->path, SEGMENT);
+	drain_in_part(&drain, self->store, spare);
 	pull(_metadata, self);
-	ASSERT_EQ(0, pthread_join(drain.thread, NULL));
+	drain_end(&drain);
 	EXPECT_EQ(0, count_lost(self));
 	/* What was taken away goes back to the spare; if that is there still. */
 	if (drain.ret) {
 		EXPECT_EQ(-EIO, drain.ret);
 		EXPECT_EQ(DEFPAGER_SEGMENT_ACTIVE,
-			  segment_state(self->store, drain.id).state);
+			  segment_state(self->store, spare).state);
 	} else {
 		segment_new(&self->stores, self->store, SEGMENT);
 	}
@@ -451,7 +429,6 @@ FIXTURE(medium)
 FIXTURE_SETUP(medium)
 {
 	const char *missing = scsi_debug_missing();
-	int device;
 
 	if (missing)
 		SKIP(_exit(KSFT_SKIPPED), "%s", missing);
@@ -459,12 +436,9 @@ FIXTURE_SETUP(medium)
 	ASSERT_EQ(0, stores_clear(&self->stores));
 	ASSERT_EQ(0, write_text(SCSI_DEBUG "/removable", "1"));
 	scsi_debug_add(self->path);
-	device = open(self->path, O_RDWR | O_CLOEXEC);
-	ASSERT_LE(0, device);
 	self->store = store_new(&self->stores, "medium", 0, 0,
 				DEFPAGER_STORE_EXCLUSIVE);
-	self->id = segment_at(self->store, device, 0, SEGMENT);
-	close(device);
+	self->id = segment_on_path(self->store, self->path, SEGMENT);
 	self->memory = memory_create_in(self->stores.pager, self->store,
 					PAGES(OBJECT_PAGES));
 	fill_all(&self->memory, 1);

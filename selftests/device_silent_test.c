@@ -70,7 +70,6 @@ static void be_patient_for_a_second(const char *path)
 FIXTURE_SETUP(silent)
 {
 	const char *missing = scsi_debug_missing();
-	int device;
 
 	if (missing)
 		SKIP(_exit(KSFT_SKIPPED), "%s", missing);
@@ -78,12 +77,9 @@ FIXTURE_SETUP(silent)
 	ASSERT_EQ(0, stores_clear(&self->stores));
 	scsi_debug_add(self->path);
 	be_patient_for_a_second(self->path);
-	device = open(self->path, O_RDWR | O_CLOEXEC);
-	ASSERT_LE(0, device);
 	self->store = store_new(&self->stores, "silent", 0, 0,
 				DEFPAGER_STORE_EXCLUSIVE);
-	self->id = segment_at(self->store, device, 0, SEGMENT);
-	close(device);
+	self->id = segment_on_path(self->store, self->path, SEGMENT);
 	self->memory = memory_create_in(self->stores.pager, self->store,
 					PAGES(OBJECT_PAGES));
 }

@@ -11,6 +11,7 @@
 
 struct drain {
 	pthread_t thread;
+	volatile pid_t tid;
 	int store;
 	struct defpager_segment_remove arg;
 	int ret;
@@ -21,6 +22,7 @@ static inline void *run_drain(void *arg)
 {
 	struct drain *drain = arg;
 
+	drain->tid = gettid();
 	drain->ret = defpager_ioctl(drain->store, DEFPAGER_IOC_SEGMENT_REMOVE,
 				    &drain->arg);
 	drain->done = true;

@@ -11,6 +11,7 @@
 #include <signal.h>
 
 #include "contract_utils.h"
+#include "drain_utils.h"
 #include "faulty_utils.h"
 
 #include "kselftest_harness.h"
@@ -278,36 +279,16 @@ TEST_F_TIMEOUT(slow, page_out_goes_on_after_a_signal, TIMEOUT)
 
 /* --- Removals -------------------------------------------------------------- */
 
-struct removal {
-	pthread_t thread;
-	volatile pid_t tid;
-	int store;
-	uint64_t segment;
-	int target;
-	int ret;
-	volatile bool done;
-};
-
-static void *remove_segment(void *arg)
+/* A store, and a segment on a device that answers, come and go. */
+static void expect_others_go_on(struct __test_metadata *_metadata,
+				struct stores *stores)
 {
-	struct removal *removal = arg;
+	int store = store_with_space(stores, "other", 0,
+				     DEFPAGER_STORE_EXCLUSIVE, MIB(1));
 
-	removal->tid = gettid();
-	removal->ret = segment_remove(removal->store, removal->segment,
-				      removal->target);
-	removal->done = true;
-	return NULL;
-}
-
-static void removal_start(struct removal *removal)
-{
-	must(!pthread_create(&removal->thread, NULL, remove_segment, removal));
-}
-
-static int removal_ends(struct removal *removal)
-{
-	must(!pthread_join(removal->thread, NULL));
-	return removal->ret;
+	EXPECT_EQ(MIB(1), store_state(store).total_bytes);
+	EXPECT_EQ(0, store_delete(store, -1));
+	close(store);
 }
 
 /* A write, or what counts as one, has got as far as the device. */
@@ -328,7 +309,7 @@ static bool discard_hangs(FIXTURE_DATA(slow) *self)
 
 /* From here on a segment is empty, but one write to it has not ended. */
 static bool removal_waits_for_probe(FIXTURE_DATA(slow) *self,
-				    struct removal *removal)
+				    struct drain *removal)
 {
 	fill(&self->memory, 0, STORED_PAGES, 2);
 	faulty_refuse_writes(&self->device, 0, FOR_EVER);
@@ -338,30 +319,21 @@ static bool removal_waits_for_probe(FIXTURE_DATA(slow) *self,
 	if (!wait_until(device_is_writing(&self->device)))
 		return false;
 	segment_new(&self->stores, self->store, MIB(8));
-	removal_start(removal);
+	drain_start(removal, self->store, self->segment, -1);
 	return wait_until(!segment_state(self->store, self->segment)
 				   .used_bytes && sleeps_in_ioctl(removal->tid));
 }
 
 TEST_F_TIMEOUT(slow, others_do_not_wait_for_a_removal, TIMEOUT)
 {
-	struct removal removal = {
-		.store = self->store,
-		.segment = self->segment,
-		.target = -1,
-	};
-	int store;
+	struct drain removal;
 
 	ASSERT_TRUE(removal_waits_for_probe(self, &removal));
-	store = store_with_space(&self->stores, "other", 0,
-				 DEFPAGER_STORE_EXCLUSIVE, MIB(1));
-	EXPECT_EQ(MIB(1), store_state(store).total_bytes);
-	EXPECT_EQ(0, store_delete(store, -1));
-	close(store);
+	expect_others_go_on(_metadata, &self->stores);
 	EXPECT_FALSE(removal.done);
 
 	slow_set(&self->device, 0, 0);
-	EXPECT_EQ(0, removal_ends(&removal));
+	EXPECT_EQ(0, drain_end(&removal));
 	EXPECT_TRUE(evict(&self->memory));
 	EXPECT_TRUE(verify(&self->memory, 0, STORED_PAGES, 2));
 }
@@ -369,11 +341,7 @@ TEST_F_TIMEOUT(slow, others_do_not_wait_for_a_removal, TIMEOUT)
 /* Each has its own segment's pages for its business, though both are closed. */
 TEST_F_TIMEOUT(slow, removals_do_not_wait_for_each_other, TIMEOUT)
 {
-	struct removal removal = {
-		.store = self->store,
-		.segment = self->segment,
-		.target = -1,
-	};
+	struct drain removal;
 	uint64_t other = segment_new(&self->stores, self->store, MIB(2));
 	struct memory striped = memory_create_in(self->stores.pager,
 						 self->store, MIB(2));
@@ -383,14 +351,14 @@ TEST_F_TIMEOUT(slow, removals_do_not_wait_for_each_other, TIMEOUT)
 	ASSERT_LT(0, segment_state(self->store, other).used_bytes);
 	segment_new(&self->stores, self->store, MIB(4));
 	slow_set(&self->device, FOR_EVER, 0);
-	removal_start(&removal);
+	drain_start(&removal, self->store, self->segment, -1);
 	EXPECT_TRUE(wait_until(segment_state(self->store, self->segment)
 					.in_flight_bytes));
 	EXPECT_EQ(0, segment_remove(self->store, other, -1));
 	EXPECT_FALSE(removal.done);
 
 	slow_set(&self->device, 0, 0);
-	EXPECT_EQ(0, removal_ends(&removal));
+	EXPECT_EQ(0, drain_end(&removal));
 	EXPECT_TRUE(verify(&self->memory, 0, STORED_PAGES, 1));
 	EXPECT_TRUE(verify_all(&striped, 2));
 	memory_destroy(&striped);
@@ -399,30 +367,16 @@ TEST_F_TIMEOUT(slow, removals_do_not_wait_for_each_other, TIMEOUT)
 /* It waits for what its device is to discard; that is nobody else's business. */
 TEST_F_TIMEOUT(slow, others_do_not_wait_for_a_removal_that_discards, TIMEOUT)
 {
-	struct removal removal = {
-		.store = self->store,
-		.segment = self->segment,
-		.target = -1,
-	};
-	int store;
+	struct drain removal;
 
 	ASSERT_TRUE(discard_hangs(self));
-	removal_start(&removal);
+	drain_start(&removal, self->store, self->segment, -1);
 	EXPECT_TRUE(wait_until(removal.tid && sleeps_in_ioctl(removal.tid)));
-	store = store_with_space(&self->stores, "other", 0,
-				 DEFPAGER_STORE_EXCLUSIVE, MIB(1));
-	EXPECT_EQ(MIB(1), store_state(store).total_bytes);
-	EXPECT_EQ(0, store_delete(store, -1));
-	close(store);
+	expect_others_go_on(_metadata, &self->stores);
 	EXPECT_FALSE(removal.done);
 
 	slow_set(&self->device, 0, 0);
-	EXPECT_EQ(0, removal_ends(&removal));
-}
-
-static void no_restart(int signal)
-{
-	(void)signal;
+	EXPECT_EQ(0, drain_end(&removal));
 }
 
 /* Reads fail after so many milliseconds, one by one. */
@@ -439,23 +393,19 @@ static void slow_break(const struct faulty *slow, const struct faulty *broken,
 /* A page that cannot be read is one to wait for; the next ones are not. */
 TEST_F_TIMEOUT(slow, signal_ends_a_removal_after_a_page, TIMEOUT)
 {
-	struct removal removal = {
-		.store = self->store,
-		.segment = self->segment,
-		.target = -1,
-	};
-	struct sigaction action = { .sa_handler = no_restart };
+	struct drain removal;
+	struct sigaction action = { .sa_handler = count_signal };
 	struct faulty broken = faulty_new("broken", 0, MIB(8));
 
 	must(!sigaction(SIGUSR1, &action, NULL));
 	segment_new(&self->stores, self->store, MIB(4));
 	faulty_break(&broken);
 	slow_break(&self->device, &broken, 200);
-	removal_start(&removal);
+	drain_start(&removal, self->store, self->segment, -1);
 	EXPECT_TRUE(wait_until(segment_state(self->store, self->segment)
 					.read_errors));
 	ASSERT_EQ(0, pthread_kill(removal.thread, SIGUSR1));
-	EXPECT_EQ(-EINTR, removal_ends(&removal));
+	EXPECT_EQ(-EINTR, drain_end(&removal));
 	EXPECT_GT(STORED_PAGES / 2,
 		  segment_state(self->store, self->segment).read_errors);
 
@@ -469,25 +419,26 @@ TEST_F_TIMEOUT(slow, signal_ends_a_removal_after_a_page, TIMEOUT)
 /* It is there, only not at once: that is no reason to refuse a removal. */
 TEST_F_TIMEOUT(slow, what_is_being_discarded_is_space_to_move_to, TIMEOUT)
 {
-	struct removal removal = { .target = self->store };
+	struct drain removal;
 	struct memory moving;
+	uint64_t segment;
+	int from;
 
-	removal.store = store_new(&self->stores, "from", 0, 0,
-				  DEFPAGER_STORE_EXCLUSIVE);
-	removal.segment = segment_new(&self->stores, removal.store, MIB(4));
-	moving = memory_create_in(self->stores.pager, removal.store,
+	from = store_new(&self->stores, "from", 0, 0, DEFPAGER_STORE_EXCLUSIVE);
+	segment = segment_new(&self->stores, from, MIB(4));
+	moving = memory_create_in(self->stores.pager, from,
 				  PAGES(OBJECT_PAGES));
 	fill_all(&moving, 3);
 	ASSERT_TRUE(discard_hangs(self));
-	removal_start(&removal);
+	drain_start(&removal, from, segment, self->store);
 	EXPECT_TRUE(wait_until(removal.done || sleeps_in_ioctl(removal.tid)));
 
 	slow_set(&self->device, 0, 0);
-	EXPECT_EQ(0, removal_ends(&removal));
+	EXPECT_EQ(0, drain_end(&removal));
 	EXPECT_TRUE(evict(&moving));
 	EXPECT_TRUE(verify_all(&moving, 3));
 	memory_destroy(&moving);
-	close(removal.store);
+	close(from);
 }
 
 /* --- Alerts ---------------------------------------------------------------- */
@@ -602,12 +553,7 @@ FIXTURE_TEARDOWN(coming)
 
 TEST_F_TIMEOUT(coming, others_do_not_wait_for_it, TIMEOUT)
 {
-	int store = store_with_space(&self->stores, "other", 0,
-				     DEFPAGER_STORE_EXCLUSIVE, MIB(1));
-
-	EXPECT_EQ(MIB(1), store_state(store).total_bytes);
-	EXPECT_EQ(0, store_delete(store, -1));
-	close(store);
+	expect_others_go_on(_metadata, &self->stores);
 	/* Nor is there any of it yet. */
 	EXPECT_EQ(0, store_state(self->store).nr_segments);
 	EXPECT_EQ(0, totals(self->stores.pager).total_bytes);

@@ -58,6 +58,19 @@ static inline uint64_t segment_at(int store, int device, uint64_t offset,
 	return add.id;
 }
 
+/* On the first bytes of a device. */
+static inline uint64_t segment_on_path(int store, const char *path,
+				       uint64_t bytes)
+{
+	int device = open(path, O_RDWR | O_CLOEXEC);
+	uint64_t id;
+
+	must(device >= 0);
+	id = segment_at(store, device, 0, bytes);
+	close(device);
+	return id;
+}
+
 static inline uint64_t segment_new(struct stores *stores, int store,
 				   uint64_t bytes)
 {

@@ -10,6 +10,8 @@ struct reason {
 	const char *text;
 };
 
+#define AS_ROOT "needs CAP_SYS_ADMIN; run this as root, outside of a container"
+
 /* Each table ends with an error of 0. */
 
 static const struct reason pager_open_reasons[] = {
@@ -51,8 +53,8 @@ static const struct reason backing_store_open_reasons[] = {
 		  "stores)" },
 	{ ENAMETOOLONG, "the name is too long for a backing store" },
 	{ EINVAL, "this cannot be the name of a backing store" },
-	{ EPERM, "using a backing store needs CAP_SYS_ADMIN; run this as "
-		 "root, outside of a container (what is to be seen without is "
+	{ EPERM, "using a backing store " AS_ROOT
+		 " (what is to be seen without is "
 		 "in /sys/class/misc/defpager/stores)" },
 	{ }
 };
@@ -66,8 +68,7 @@ static const struct reason backing_store_create_reasons[] = {
 			"are possible" },
 	{ EOPNOTSUPP, "the kernel has no CRC-32C for checksums, or no AES in "
 		      "XTS mode for encryption (/proc/crypto)" },
-	{ EPERM, "creating a backing store needs CAP_SYS_ADMIN; run this as "
-		 "root, outside of a container" },
+	{ EPERM, "creating a backing store " AS_ROOT },
 	{ }
 };
 
@@ -83,15 +84,13 @@ static const struct reason backing_store_delete_reasons[] = {
 	{ EIO, "pages cannot be written elsewhere, and stay in memory; the "
 	       "kernel's log says what is wrong with the other segments" },
 	{ ENODEV, "has been deleted already" },
-	{ EPERM, "deleting a backing store needs CAP_SYS_ADMIN; run this as "
-		 "root, outside of a container" },
+	{ EPERM, "deleting a backing store " AS_ROOT },
 	{ }
 };
 
 static const struct reason backing_store_limit_reasons[] = {
 	{ EINVAL, "a limit must be at least a page" },
-	{ EPERM, "limiting a backing store needs CAP_SYS_ADMIN; run this as "
-		 "root, outside of a container" },
+	{ EPERM, "limiting a backing store " AS_ROOT },
 	{ }
 };
 
@@ -123,8 +122,7 @@ static const struct reason segment_add_reasons[] = {
 		 "defpager segments)" },
 	{ EIO, "did not discard what it was asked to (the kernel's log); add "
 	       "it without --discard, or use another device" },
-	{ EPERM, "adding a segment needs CAP_SYS_ADMIN; run this as root, "
-		 "outside of a container" },
+	{ EPERM, "adding a segment " AS_ROOT },
 	{ EROFS, "is read-only (blockdev --getro)" },
 	{ ENOTBLK, "is not a block device; losetup makes one of a file" },
 	{ EOPNOTSUPP, "the pager does not support the device: its logical "
@@ -150,8 +148,7 @@ static const struct reason segment_remove_reasons[] = {
 	{ EINTR, "interrupted; it is in use as before" },
 	{ EIO, "pages cannot be written elsewhere, and stay in memory; the "
 	       "kernel's log says what is wrong with the other segments" },
-	{ EPERM, "removing a segment needs CAP_SYS_ADMIN; run this as root, "
-		 "outside of a container" },
+	{ EPERM, "removing a segment " AS_ROOT },
 	{ }
 };
 

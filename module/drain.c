@@ -197,7 +197,6 @@ static int defpager_drain_check(struct defpager_drain *drain,
 	return ret ?: defpager_drain_check_home(drain, object);
 }
 
-/* Does a map entry have to change?  A hint, if it was read as one. */
 struct defpager_drain_of {
 	struct defpager_drain *drain;
 	struct defpager_object *object;
@@ -223,6 +222,7 @@ static bool defpager_drain_leaves(struct defpager_drain_of *of,
 	       segment->store != rcu_access_pointer(of->object->store);
 }
 
+/* Does a map entry have to change?  A hint, if it was read as one. */
 static bool defpager_drain_match(u64 entry, void *data)
 {
 	struct defpager_drain_of *of = data;

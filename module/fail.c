@@ -51,17 +51,23 @@ static void defpager_probe_later(struct defpager_segment *segment)
 			   failures->delay * HZ);
 }
 
+/* For people: why it does not come back, or nothing. */
+static const char *defpager_why_gone(struct defpager_segment *segment)
+{
+	if (test_bit(GD_DEAD, &segment->bdev->bd_disk->state))
+		return ": the device is gone";
+	if (defpager_medium_changed(segment))
+		return ": its medium is not the same as before";
+	return "";
+}
+
 /* Context: any but interrupts. */
 static void defpager_fail(struct defpager_segment *segment)
 {
 	if (!defpager_space_close(segment, DEFPAGER_CLOSED_FAILING, true))
 		return;
 	pr_warn("%pg: segment %u fails and is not written to any more%s\n",
-		segment->bdev, segment->id,
-		test_bit(GD_DEAD, &segment->bdev->bd_disk->state) ?
-			": the device is gone" :
-		defpager_medium_changed(segment) ?
-			": its medium is not the same as before" : "");
+		segment->bdev, segment->id, defpager_why_gone(segment));
 	trace_defpager_segment_fail(segment);
 	/* The probe is not running: it would have to have opened it. */
 	segment->failures.delay = DEFPAGER_PROBE_FIRST;

@@ -159,6 +159,12 @@ err_free:
 	return ERR_PTR(ret);
 }
 
+static void defpager_empty_cache(struct block_device *bdev)
+{
+	sync_blockdev(bdev);
+	invalidate_bdev(bdev);
+}
+
 /*
  * What is still dirty in the device's own page cache must not be written over
  * our pages later, nor be read in place of them.  A partition's disk has a cache
@@ -167,12 +173,9 @@ err_free:
 static int defpager_segment_prepare(struct defpager_segment *segment,
 				    u32 flags)
 {
-	sync_blockdev(segment->bdev);
-	invalidate_bdev(segment->bdev);
-	if (bdev_is_partition(segment->bdev)) {
-		sync_blockdev(bdev_whole(segment->bdev));
-		invalidate_bdev(bdev_whole(segment->bdev));
-	}
+	defpager_empty_cache(segment->bdev);
+	if (bdev_is_partition(segment->bdev))
+		defpager_empty_cache(bdev_whole(segment->bdev));
 	if (!(flags & DEFPAGER_SEGMENT_DISCARD))
 		return 0;
 	return defpager_discard_all(segment);

@@ -476,8 +476,8 @@ static inline void sleep_ms(long ms)
 	__tries > 0;							\
 })
 
-/* Whether the thread sleeps inside of an ioctl(). */
-static inline bool sleeps_in_ioctl(pid_t tid)
+/* Whether the thread sleeps inside of a system call; -1 is for a page fault. */
+static inline bool sleeps_in(pid_t tid, int call)
 {
 	char path[64], line[128] = "";
 	FILE *file;
@@ -488,9 +488,15 @@ static inline bool sleeps_in_ioctl(pid_t tid)
 	if (!file)
 		return false;
 	/* "running", or the number of the system call it sleeps in. */
-	sleeps = fgets(line, sizeof(line), file) && atoi(line) == SYS_ioctl;
+	sleeps = fgets(line, sizeof(line), file) && line[0] != 'r' &&
+		 atoi(line) == call;
 	fclose(file);
 	return sleeps;
+}
+
+static inline bool sleeps_in_ioctl(pid_t tid)
+{
+	return sleeps_in(tid, SYS_ioctl);
 }
 
 #endif /* DEFPAGER_UTILS_H */

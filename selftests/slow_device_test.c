@@ -9,10 +9,11 @@
  */
 #include <pthread.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 #include "contract_utils.h"
 #include "drain_utils.h"
-#include "faulty_utils.h"
+#include "slow_utils.h"
 
 #include "kselftest_harness.h"
 
@@ -42,32 +43,6 @@ FIXTURE(slow)
 	struct reader readers[NR_READERS];
 	bool reading;
 };
-
-/* How long they take, in milliseconds, up to FOR_EVER. */
-static void slow_set(const struct faulty *slow, int reads, int writes)
-{
-	FILE *table = faulty_table(slow, "load");
-
-	fprintf(table, "0 %ju delay " FAULTY_DISK " %ju %d " FAULTY_DISK
-		" %ju %d\n", slow->sectors, slow->first, reads, slow->first,
-		writes);
-	must(pclose(table) == 0);
-	/* What is waiting is sent on its way by the first of these. */
-	must(shell("dmsetup suspend %s && dmsetup resume %s", slow->name,
-		   slow->name));
-}
-
-static const char *slow_missing(void)
-{
-	const char *missing = faulty_missing();
-
-	if (missing)
-		return missing;
-	shell("modprobe -q dm-delay");
-	if (!shell("dmsetup targets | grep -q ^delay"))
-		return "the kernel has no dm-delay";
-	return NULL;
-}
 
 FIXTURE_SETUP(slow)
 {
@@ -291,22 +266,6 @@ static void expect_others_go_on(struct __test_metadata *_metadata,
 	close(store);
 }
 
-/* A write, or what counts as one, has got as far as the device. */
-static bool device_is_writing(const struct faulty *slow)
-{
-	return shell("dmsetup status %s | grep -q 'delay [0-9]* [1-9]'",
-		     slow->name);
-}
-
-/* From here on it discards what was stored, and does not get done. */
-static bool discard_hangs(FIXTURE_DATA(slow) *self)
-{
-	slow_set(&self->device, 0, FOR_EVER);
-	return !fallocate(self->memory.fd, FALLOC_FL_PUNCH_HOLE |
-			  FALLOC_FL_KEEP_SIZE, 0, PAGES(STORED_PAGES)) &&
-	       wait_until(device_is_writing(&self->device));
-}
-
 /* From here on a segment is empty, but one write to it has not ended. */
 static bool removal_waits_for_probe(FIXTURE_DATA(slow) *self,
 				    struct drain *removal)
@@ -369,7 +328,7 @@ TEST_F_TIMEOUT(slow, others_do_not_wait_for_a_removal_that_discards, TIMEOUT)
 {
 	struct drain removal;
 
-	ASSERT_TRUE(discard_hangs(self));
+	ASSERT_TRUE(discard_hangs(&self->device, &self->memory));
 	drain_start(&removal, self->store, self->segment, -1);
 	EXPECT_TRUE(wait_until(removal.tid && sleeps_in_ioctl(removal.tid)));
 	expect_others_go_on(_metadata, &self->stores);
@@ -416,6 +375,33 @@ TEST_F_TIMEOUT(slow, signal_ends_a_removal_after_a_page, TIMEOUT)
 	EXPECT_TRUE(verify(&self->memory, 0, STORED_PAGES, 1));
 }
 
+/* The process that waits; what others close after it does not undo that. */
+TEST_F_TIMEOUT(slow, closing_ends_a_removal_whoever_closes_next, TIMEOUT)
+{
+	struct drain removal;
+	int copy = dup(self->store);
+	pid_t child;
+
+	segment_new(&self->stores, self->store, MIB(4));
+	slow_set(&self->device, FOR_EVER, 0);
+	drain_start(&removal, copy, self->segment, -1);
+	EXPECT_TRUE(wait_until(segment_state(self->store, self->segment)
+					.in_flight_bytes));
+	ASSERT_EQ(0, close(copy));
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child)
+		_exit(close(self->store));
+	ASSERT_EQ(child, waitpid(child, NULL, 0));
+	EXPECT_FALSE(removal.done);
+
+	slow_set(&self->device, 0, 0);
+	EXPECT_EQ(-EINTR, drain_end(&removal));
+	EXPECT_EQ(DEFPAGER_SEGMENT_ACTIVE,
+		  segment_state(self->store, self->segment).state);
+	EXPECT_TRUE(verify(&self->memory, 0, STORED_PAGES, 1));
+}
+
 /* It is there, only not at once: that is no reason to refuse a removal. */
 TEST_F_TIMEOUT(slow, what_is_being_discarded_is_space_to_move_to, TIMEOUT)
 {
@@ -429,7 +415,7 @@ TEST_F_TIMEOUT(slow, what_is_being_discarded_is_space_to_move_to, TIMEOUT)
 	moving = memory_create_in(self->stores.pager, from,
 				  PAGES(OBJECT_PAGES));
 	fill_all(&moving, 3);
-	ASSERT_TRUE(discard_hangs(self));
+	ASSERT_TRUE(discard_hangs(&self->device, &self->memory));
 	drain_start(&removal, from, segment, self->store);
 	EXPECT_TRUE(wait_until(removal.done || sleeps_in_ioctl(removal.tid)));
 
@@ -450,24 +436,12 @@ struct arming {
 	int ret;
 };
 
-static int arm(int store)
-{
-	struct defpager_backing_store_alert alert = {
-		.size = sizeof(alert),
-		.flags = DEFPAGER_ALERT_LOW,
-		.low_bytes = page_size(),
-		.high_bytes = page_size(),
-	};
-
-	return defpager_ioctl(store, DEFPAGER_IOC_BACKING_STORE_ALERT, &alert);
-}
-
 static void *arm_alert(void *arg)
 {
 	struct arming *arming = arg;
 
 	arming->tid = gettid();
-	arming->ret = arm(arming->store);
+	arming->ret = alert_arm(arming->store);
 	return NULL;
 }
 
@@ -478,10 +452,10 @@ TEST_F_TIMEOUT(slow, others_do_not_wait_for_an_alert, TIMEOUT)
 	int other = store_new(&self->stores, "other", 0, 0,
 			      DEFPAGER_STORE_EXCLUSIVE);
 
-	ASSERT_TRUE(discard_hangs(self));
+	ASSERT_TRUE(discard_hangs(&self->device, &self->memory));
 	must(!pthread_create(&arming.thread, NULL, arm_alert, &arming));
 	ASSERT_TRUE(wait_until(arming.tid && sleeps_in_ioctl(arming.tid)));
-	EXPECT_EQ(0, arm(other));
+	EXPECT_EQ(0, alert_arm(other));
 	EXPECT_EQ(0, close(other));
 
 	slow_set(&self->device, 0, 0);

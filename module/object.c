@@ -11,6 +11,10 @@
  * has a reference to the module, which could never be unloaded otherwise.  On
  * the other hand that reference is what keeps the module there until the last
  * inode is gone: the one a struct file has is dropped before its dentry is.
+ *
+ * An object that was opened anew, or by its path only, may outlive the mount.
+ * The next mount is of the same superblock: there are not to be as many as there
+ * are such descriptors.
  */
 #include <linux/backing-dev.h>
 #include <linux/dcache.h>
@@ -52,6 +56,10 @@ static unsigned long defpager_objects_count;
 static struct vfsmount *defpager_mount;
 static int defpager_mount_count;
 static DEFINE_MUTEX(defpager_mount_lock);
+
+/* That of all objects there are, or NULL.  It may be going. */
+static struct super_block *defpager_super;
+static DEFINE_SPINLOCK(defpager_super_lock);
 
 static struct inode *defpager_alloc_inode(struct super_block *sb)
 {
@@ -140,12 +148,67 @@ static const struct dentry_operations defpager_dentry_ops = {
 	.d_dname	= defpager_dname,
 };
 
+/* With a reference, or NULL. */
+static struct super_block *defpager_super_get(void)
+{
+	struct super_block *sb;
+
+	spin_lock(&defpager_super_lock);
+	sb = defpager_super;
+	if (sb && !atomic_inc_not_zero(&sb->s_active))
+		sb = NULL;
+	spin_unlock(&defpager_super_lock);
+	return sb;
+}
+
+static void defpager_super_set(struct super_block *sb)
+{
+	spin_lock(&defpager_super_lock);
+	defpager_super = sb;
+	spin_unlock(&defpager_super_lock);
+}
+
+/* Those of pseudo-filesystems, but for how a superblock is had. */
+static const struct fs_context_operations *defpager_pseudo_ops;
+static struct fs_context_operations defpager_context_ops;
+
+/* The caller wants s_umount held.  defpager_mount_lock. */
+static int defpager_get_tree(struct fs_context *fc)
+{
+	struct super_block *sb = defpager_super_get();
+	int ret;
+
+	if (sb) {
+		down_write(&sb->s_umount);
+		fc->root = dget(sb->s_root);
+		return 0;
+	}
+	ret = defpager_pseudo_ops->get_tree(fc);
+	if (!ret)
+		defpager_super_set(fc->root->d_sb);
+	return ret;
+}
+
+/* Before it is freed. */
+static void defpager_kill_sb(struct super_block *sb)
+{
+	spin_lock(&defpager_super_lock);
+	if (defpager_super == sb)
+		defpager_super = NULL;
+	spin_unlock(&defpager_super_lock);
+	kill_anon_super(sb);
+}
+
 static int defpager_init_fs_context(struct fs_context *fc)
 {
 	struct pseudo_fs_context *ctx = init_pseudo(fc, DEFPAGER_MAGIC);
 
 	if (!ctx)
 		return -ENOMEM;
+	defpager_pseudo_ops = fc->ops;
+	defpager_context_ops = *fc->ops;
+	defpager_context_ops.get_tree = defpager_get_tree;
+	fc->ops = &defpager_context_ops;
 	ctx->ops = &defpager_super_ops;
 	ctx->dops = &defpager_dentry_ops;
 	/* As other shared memory, objects may hold code to run. */
@@ -157,7 +220,7 @@ static struct file_system_type defpager_fs_type = {
 	.owner		= THIS_MODULE,
 	.name		= "defpager",
 	.init_fs_context = defpager_init_fs_context,
-	.kill_sb	= kill_anon_super,
+	.kill_sb	= defpager_kill_sb,
 };
 
 static int defpager_mount_get(void)

@@ -348,6 +348,33 @@ TEST_F(object, reopened_descriptor_keeps_it)
 	close(another);
 }
 
+/* However it is held: the kernel has only so many numbers for file systems. */
+TEST_F(object, file_system_is_the_same_for_all)
+{
+	int fds[32], fd, i;
+	struct stat st;
+	dev_t device;
+
+	ASSERT_EQ(0, fstat(self->fd, &st));
+	device = st.st_dev;
+	/* From here on there is none that is held by what it was created with. */
+	fd = reopen(self->fd, O_RDWR);
+	munmap(self->map, self->size);
+	close(self->fd);
+	self->fd = fd;
+	for (i = 0; i < 32; i++) {
+		fd = object_create(self->pager, 1);
+		ASSERT_LE(0, fd);
+		fds[i] = reopen(fd, i % 2 ? O_PATH : O_RDONLY);
+		ASSERT_LE(0, fds[i]);
+		close(fd);
+		ASSERT_EQ(0, fstat(fds[i], &st));
+		EXPECT_EQ(device, st.st_dev);
+	}
+	for (i = 0; i < 32; i++)
+		close(fds[i]);
+}
+
 TEST_F(object, close_keeps_mapping)
 {
 	struct defpager_info info;

@@ -152,6 +152,9 @@ static inline void compat_bdev_put(struct block_device *bdev, void *holder)
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+/* 6.10: a block device has its mapping instead of its inode. */
+#define bd_mapping bd_inode->i_mapping
+
 /* 6.10: folio_mapcount() is inline; before, it was not exported. */
 static inline int compat_folio_mapcount(struct folio *folio)
 {

@@ -79,7 +79,11 @@ void defpager_discard_stop(struct defpager_segment *segment)
 	cancel_delayed_work_sync(&segment->discard);
 }
 
-/* All of a segment that is not in use yet. */
+/*
+ * All of a segment that is not in use yet.
+ * Return: 0; -EOPNOTSUPP; -ENODEV; -ENOMEM; -EIO, whatever it is that the device
+ *	says.
+ */
 int defpager_discard_all(struct defpager_segment *segment)
 {
 	int ret;
@@ -91,7 +95,8 @@ int defpager_discard_all(struct defpager_segment *segment)
 	ret = blkdev_issue_discard(segment->bdev, segment->first_sector,
 				   defpager_sectors(segment->slots.nr),
 				   GFP_KERNEL);
-	if (!ret)
-		atomic64_add(segment->slots.nr, &segment->discarded);
-	return ret;
+	if (ret)
+		return ret == -ENOMEM || ret == -ENODEV ? ret : -EIO;
+	atomic64_add(segment->slots.nr, &segment->discarded);
+	return 0;
 }

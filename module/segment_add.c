@@ -122,6 +122,9 @@ defpager_segment_create(struct defpager_store *store, struct block_device *bdev,
 	struct defpager_segment *segment;
 	int ret;
 
+	/* Whatever else there is: nothing of so much need be allocated. */
+	if (nr > (u64)(DEFPAGER_NR_GRANULES - 1) << DEFPAGER_GRANULE_SHIFT)
+		return ERR_PTR(-ENOSPC);
 	segment = kzalloc(sizeof(*segment), GFP_KERNEL_ACCOUNT);
 	if (!segment)
 		return ERR_PTR(-ENOMEM);
@@ -165,10 +168,30 @@ static void defpager_empty_cache(struct block_device *bdev)
 	invalidate_bdev(bdev);
 }
 
+/* Whoever has one open may have written to it; it can go at any moment. */
+static void defpager_empty_partition_caches(struct gendisk *disk)
+{
+	struct block_device *part;
+	unsigned long number = 0; /* that of the disk itself */
+	struct inode *inode;
+
+	do {
+		rcu_read_lock();
+		part = xa_find_after(&disk->part_tbl, &number, ULONG_MAX,
+				     XA_PRESENT);
+		inode = part ? igrab(part->bd_mapping->host) : NULL;
+		rcu_read_unlock();
+		if (!inode)
+			continue;
+		defpager_empty_cache(part);
+		iput(inode);
+	} while (part);
+}
+
 /*
  * What is still dirty in the device's own page cache must not be written over
- * our pages later, nor be read in place of them.  A partition's disk has a cache
- * of its own, of the same sectors.
+ * our pages later, nor be read in place of them.  A partition and its disk have
+ * caches of their own, of the same sectors.
  */
 static int defpager_segment_prepare(struct defpager_segment *segment,
 				    u32 flags)
@@ -176,6 +199,8 @@ static int defpager_segment_prepare(struct defpager_segment *segment,
 	defpager_empty_cache(segment->bdev);
 	if (bdev_is_partition(segment->bdev))
 		defpager_empty_cache(bdev_whole(segment->bdev));
+	else
+		defpager_empty_partition_caches(segment->bdev->bd_disk);
 	if (!(flags & DEFPAGER_SEGMENT_DISCARD))
 		return 0;
 	return defpager_discard_all(segment);

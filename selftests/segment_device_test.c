@@ -403,10 +403,14 @@ TEST_F(partition, disk_with_a_claimed_partition_fails)
 }
 
 /*
- * What somebody has written to the disk by its own node, and is still in the cache of
- * that, must not come over pages later.
+ * What somebody has written by another node of the same sectors, and is still in the
+ * cache of that, must not come over pages later.  Offsets are in MiB, of the same
+ * place.
  */
-TEST_F(partition, nothing_is_left_to_write_to_the_disk)
+static void expect_nothing_left_to_write(struct __test_metadata *_metadata,
+					 FIXTURE_DATA(partition) *self,
+					 int device, uint64_t offset, int other,
+					 uint64_t other_offset)
 {
 	int store = store_create(self->pager, "partition", 0, 0,
 				 DEFPAGER_STORE_EXCLUSIVE);
@@ -415,21 +419,34 @@ TEST_F(partition, nothing_is_left_to_write_to_the_disk)
 
 	ASSERT_LE(0, store);
 	memset(junk, 'j', MIB(1));
-	ASSERT_EQ((ssize_t)MIB(1), pwrite(self->disk, junk, MIB(1), MIB(32)));
-	ASSERT_EQ(0, add_mib(store, self->part[1], 0, 1));
+	ASSERT_EQ((ssize_t)MIB(1), pwrite(other, junk, MIB(1),
+					  MIB(other_offset)));
+	ASSERT_EQ(0, add_mib(store, device, offset, 1));
 	object = object_create_with(self->pager, store, MIB(1), 0);
 	ASSERT_LE(0, object);
 	memset(found, 'f', MIB(1));
 	ASSERT_EQ((ssize_t)MIB(1), pwrite(object, found, MIB(1), 0));
 	ASSERT_TRUE(object_out(object, 0, 0));
 	/* Whatever there is, is written now. */
-	ASSERT_EQ(0, fsync(self->disk));
+	ASSERT_EQ(0, fsync(other));
 	ASSERT_EQ((ssize_t)MIB(1), pread(object, found, MIB(1), 0));
 	EXPECT_TRUE(all_bytes(found, MIB(1), 'f'));
 	close(object);
 	EXPECT_EQ(0, private_store_delete(store));
 	free(found);
 	free(junk);
+}
+
+TEST_F(partition, nothing_is_left_to_write_to_the_disk)
+{
+	expect_nothing_left_to_write(_metadata, self, self->part[1], 0,
+				     self->disk, 32);
+}
+
+TEST_F(partition, nothing_is_left_to_write_to_a_partition)
+{
+	expect_nothing_left_to_write(_metadata, self, self->disk, 32,
+				     self->part[1], 0);
 }
 
 TEST_F(partition, disk_with_a_mounted_partition_fails)

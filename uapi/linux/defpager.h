@@ -718,8 +718,9 @@ enum defpager_segment_add_flags {
  * long as the device likes.  Meanwhile nobody else can add any of the range, and
  * nothing else is different: it is not listed, and other requests go on.
  *
- * Errors beyond the common ones, none of which changes anything but what a
- * device that fails to discard may hold:
+ * Errors beyond the common ones, none of which changes anything; but if the range
+ * is to be discarded, that may have been done before EIO, and before what happens
+ * in the end (EBUSY if the store has begun to be deleted meanwhile, ENOSPC, ENOMEM):
  *
  *  - EBADF: @device is not an open descriptor, or not open for both reading
  *    and writing.

@@ -260,7 +260,8 @@ int defpager_space_add(struct defpager_segment *segment);
 bool defpager_space_close(struct defpager_segment *segment, u32 why,
 			  bool close);
 int defpager_space_withdraw(struct defpager_segment *segment, bool gone);
-int defpager_space_recover(struct defpager_store *store, bool gone);
+int defpager_space_recover(struct defpager_store *store, bool gone,
+			   struct defpager_store *from);
 int defpager_space_free_settled(struct defpager_store *store, u64 *free);
 void defpager_space_restore(struct defpager_segment *segment);
 
@@ -313,6 +314,7 @@ int defpager_segment_drain(struct defpager_store_port *port,
 int defpager_store_delete(struct defpager_store_port *port,
 			  struct defpager_store *target,
 			  struct defpager_backing_store_delete *arg);
+void defpager_drains_close(struct defpager_store_port *port, fl_owner_t owner);
 
 /* In pages.c */
 bool defpager_page_range(struct defpager_object *object, u64 start,

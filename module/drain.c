@@ -37,12 +37,14 @@
 
 struct defpager_drain {
 	struct defpager_store_port *port;
+	struct list_head list;		/* port->drains */
+	fl_owner_t owner;		/* the process that is waiting */
+	bool closed;			/* the descriptor, by that process */
 	struct defpager_store *store;
 	struct defpager_segment *segment; /* once it is closed; or NULL */
 	struct defpager_store *target;	/* where objects move first, or NULL */
 	u64 id;				/* the segment's, or 0: all of the store */
 	bool closing;			/* it is closed, or all of the store is */
-	unsigned int closed;		/* @port's, at the beginning */
 	u64 write_errors;		/* of all stores, at the beginning */
 	bool announced;
 	unsigned long told;		/* jiffies of the last event */
@@ -60,10 +62,33 @@ static void defpager_drain_begin(struct defpager_drain *drain,
 		.port = port,
 		.store = port->store,
 		.target = target,
+		.owner = current->files,
 		.id = id,
-		.closed = READ_ONCE(port->closed),
 		.write_errors = defpager_counter_sum(DEFPAGER_WRITE_ERRORS),
 	};
+	spin_lock(&port->drains_lock);
+	list_add(&drain->list, &port->drains);
+	spin_unlock(&port->drains_lock);
+}
+
+/**
+ * defpager_drains_close() - a descriptor of a store is closed
+ * @port: the descriptor
+ * @owner: the process that closes it, or a duplicate
+ *
+ * Ends what that process drains by it.  Others may close their duplicates, e.g.
+ * children by exiting.
+ */
+void defpager_drains_close(struct defpager_store_port *port, fl_owner_t owner)
+{
+	struct defpager_drain *drain;
+
+	spin_lock(&port->drains_lock);
+	list_for_each_entry(drain, &port->drains, list)
+		if (drain->owner == owner)
+			WRITE_ONCE(drain->closed, true);
+	spin_unlock(&port->drains_lock);
+	wake_up_all(&port->store->wait);
 }
 
 /* --- what is told of it --------------------------------------------------- */
@@ -100,6 +125,9 @@ static void defpager_drain_progress(struct defpager_drain *drain)
 /* @ret: how it ended.  One that was refused has not begun. */
 static void defpager_drain_end(struct defpager_drain *drain, int ret)
 {
+	spin_lock(&drain->port->drains_lock);
+	list_del(&drain->list);
+	spin_unlock(&drain->port->drains_lock);
 	if (!drain->announced)
 		return;
 	if (!ret)
@@ -111,32 +139,21 @@ static void defpager_drain_end(struct defpager_drain *drain, int ret)
 
 /* --- moving pages --------------------------------------------------------- */
 
-/*
- * Has the descriptor been closed by the process that is waiting here?  Others
- * may close their duplicates, e.g. children by exiting.
- */
-static bool defpager_drain_closed(struct defpager_drain *drain)
-{
-	if (READ_ONCE(drain->port->closed) == drain->closed)
-		return false;
-	smp_rmb(); /* pairs with defpager_store_flush() */
-	return READ_ONCE(drain->port->closed_by) == (fl_owner_t)current->files;
-}
-
 static bool defpager_drain_interrupted(struct defpager_drain *drain)
 {
-	return signal_pending(current) || defpager_drain_closed(drain);
+	return signal_pending(current) || READ_ONCE(drain->closed);
 }
 
 /*
  * Pages must not lose the place that they have for one that has failed since it
  * was found that there is enough.
  *
- * Return: 0; -EIO, which is not a page's fault; -ENOMEM.
+ * Return: 0; -EIO, which is not a page's fault; -ENOMEM; -EINTR.
  */
-static int defpager_drain_recover(struct defpager_store *store, bool gone)
+static int defpager_drain_recover(struct defpager_drain *drain,
+				  struct defpager_store *store, bool gone)
 {
-	int ret = defpager_space_recover(store, gone);
+	int ret = defpager_space_recover(store, gone, drain->store);
 
 	return ret == -ENOSPC ? -EIO : ret;
 }
@@ -146,9 +163,9 @@ static int defpager_drain_check_space(struct defpager_drain *drain)
 	int ret = 0;
 
 	if (drain->target)
-		ret = defpager_drain_recover(drain->target, false);
+		ret = defpager_drain_recover(drain, drain->target, false);
 	if (!ret && drain->closing)
-		ret = defpager_drain_recover(drain->store, !drain->id);
+		ret = defpager_drain_recover(drain, drain->store, !drain->id);
 	return ret;
 }
 
@@ -176,7 +193,7 @@ static int defpager_drain_check_home(struct defpager_drain *drain,
 	rcu_read_unlock();
 	if (!home)
 		return 0;
-	ret = defpager_drain_recover(home, false);
+	ret = defpager_drain_recover(drain, home, false);
 	defpager_store_put(home);
 	return ret;
 }
@@ -460,7 +477,7 @@ static int defpager_drain_until(struct defpager_drain *drain,
 			return ret;
 		wait_event_interruptible_timeout(drain->store->wait,
 						 done(drain) ||
-						 defpager_drain_closed(drain),
+						 READ_ONCE(drain->closed),
 						 HZ / 10);
 		if (!done(drain) && defpager_drain_interrupted(drain))
 			return -EINTR;
@@ -523,7 +540,7 @@ static int defpager_drain_close(struct defpager_drain *drain, u64 id)
 		    ++tries == DEFPAGER_CLOSE_TRIES)
 			break;
 		wait_event_interruptible_timeout(store->wait,
-						 defpager_drain_closed(drain),
+						 READ_ONCE(drain->closed),
 						 HZ / 10);
 		if (defpager_drain_interrupted(drain))
 			return -EINTR;
@@ -537,6 +554,17 @@ static int defpager_drain_close(struct defpager_drain *drain, u64 id)
 	return 0;
 }
 
+/* What could not be read before is not there any more, or is found again. */
+static int defpager_drain_closing(struct defpager_drain *drain)
+{
+	defpager_drain_announce(drain);
+	drain->closing = true;
+	drain->unreadable = false;
+	drain->error_object = 0;
+	drain->error_offset = 0;
+	return defpager_drain_until(drain, defpager_drain_empty);
+}
+
 static int __defpager_segment_drain(struct defpager_drain *drain, u64 id)
 {
 	int ret;
@@ -544,13 +572,7 @@ static int __defpager_segment_drain(struct defpager_drain *drain, u64 id)
 	ret = defpager_drain_close(drain, id);
 	if (ret)
 		return ret;
-	defpager_drain_announce(drain);
-	drain->closing = true;
-	/* What could not be read before is not there any more. */
-	drain->unreadable = false;
-	drain->error_object = 0;
-	drain->error_offset = 0;
-	ret = defpager_drain_until(drain, defpager_drain_empty);
+	ret = defpager_drain_closing(drain);
 	if (!ret)
 		ret = defpager_drain_check_space(drain);
 	if (ret)
@@ -611,9 +633,7 @@ static int defpager_store_drain(struct defpager_drain *drain)
 	ret = defpager_segments_close(store);
 	if (ret)
 		return ret;
-	defpager_drain_announce(drain);
-	drain->closing = true;
-	ret = defpager_drain_until(drain, defpager_drain_empty);
+	ret = defpager_drain_closing(drain);
 	if (!ret)
 		ret = defpager_drain_check_space(drain);
 	if (ret)

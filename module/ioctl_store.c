@@ -228,12 +228,7 @@ static __poll_t defpager_store_poll(struct file *file, poll_table *wait)
 /* Each close() in a process, not only the last one: ends a drain, see there. */
 static int defpager_store_flush(struct file *file, fl_owner_t id)
 {
-	struct defpager_store_port *port = file->private_data;
-
-	WRITE_ONCE(port->closed_by, id);
-	smp_wmb(); /* pairs with defpager_drain_closed() */
-	WRITE_ONCE(port->closed, port->closed + 1);
-	wake_up_all(&port->store->wait);
+	defpager_drains_close(file->private_data, id);
 	return 0;
 }
 
@@ -268,6 +263,8 @@ struct file *defpager_store_file(struct defpager_store *store)
 		return ERR_PTR(-ENOMEM);
 	}
 	port->store = store;
+	spin_lock_init(&port->drains_lock);
+	INIT_LIST_HEAD(&port->drains);
 	defpager_alert_init(port);
 	file = anon_inode_getfile("[defpager-store]", &defpager_store_fops,
 				  port, O_RDWR);

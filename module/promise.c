@@ -63,15 +63,21 @@ static DECLARE_RWSEM(defpager_pool_borrow_lock);
 atomic64_t defpager_pool_free = ATOMIC64_INIT(0);
 atomic64_t defpager_pool_unpopulated = ATOMIC64_INIT(0);
 
-static bool defpager_take(atomic64_t *free, s64 nr)
+/* Not if less than @floor would be left; but what is given back always is. */
+static bool defpager_take_above(atomic64_t *free, s64 nr, s64 floor)
 {
 	s64 old = atomic64_read(free);
 
 	do {
-		if (old < nr)
+		if (nr > 0 && old - nr < floor)
 			return false;
 	} while (!atomic64_try_cmpxchg(free, &old, old - nr));
 	return true;
+}
+
+static bool defpager_take(atomic64_t *free, s64 nr)
+{
+	return defpager_take_above(free, nr, 0);
 }
 
 /*
@@ -513,6 +519,41 @@ static void defpager_stale_begin(struct defpager_object *object,
 }
 
 /*
+ * What a store of the pool has promised and has not got, because segments fail, is
+ * nothing that others could have: what it lacks, the pool does not.
+ */
+static s64 defpager_pool_lacks(struct defpager_store *store)
+{
+	return defpager_store_exclusive(store) ?
+	       0 : max_t(s64, -atomic64_read(&store->free), 0);
+}
+
+/*
+ * Take @nr slots of @to, for what gives back @back slots to @from: within the pool
+ * only the difference is taken.  All may be negative, see below.
+ */
+static bool defpager_take_moving(struct defpager_store *from, s64 back,
+				 struct defpager_store *to, s64 nr)
+{
+	s64 floor = -defpager_pool_lacks(from);
+	s64 pooled = defpager_store_exclusive(to) ? 0 : nr;
+
+	if (!defpager_store_exclusive(from))
+		pooled -= back;
+	if (!defpager_take(&to->free, nr))
+		return false;
+	if (!defpager_take_above(&defpager_pool_free, pooled, floor)) {
+		atomic64_add(nr, &to->free);
+		return false;
+	}
+	atomic64_add(nr, &to->promised);
+	atomic64_sub(back, &from->promised);
+	atomic64_add(back, &from->free);
+	defpager_alert_check();
+	return true;
+}
+
+/*
  * -ENOSPC: @to has not got @nr slots to promise.  An object may have more slots
  * than pages for a moment, so that numbers may be negative.
  */
@@ -529,7 +570,8 @@ static int __defpager_rehome(struct defpager_object *object,
 		return -EAGAIN;
 	/* What it left behind there has a promise already. */
 	*nr = object->promised - back_slots;
-	if (!defpager_take_promise(to, *nr))
+	if (!defpager_take_moving(from, object->promised - object->home_slots,
+				  to, *nr))
 		return -ENOSPC;
 	if (back)
 		defpager_stale_forget(back);
@@ -537,7 +579,6 @@ static int __defpager_rehome(struct defpager_object *object,
 	rcu_assign_pointer(object->store, to);
 	defpager_stale_begin(object, from, spare);
 	*user = defpager_user_move(object, *user, 0);
-	defpager_give_promise(from, object->promised - object->home_slots);
 	object->home_slots = back_slots;
 	return 0;
 }
@@ -549,7 +590,7 @@ static int __defpager_rehome(struct defpager_object *object,
  * @to: the store; the object takes over what defpager_store_join() gave
  *
  * Return: 0, and the object has left @from; -EAGAIN if that was not its home;
- *	-ENOSPC if @to has no room; -ENOMEM.
+ *	-ENOSPC if @to has no room; -ENOMEM; -EINTR to who is being killed.
  */
 int defpager_rehome(struct defpager_object *object, struct defpager_store *from,
 		    struct defpager_store *to)
@@ -563,7 +604,11 @@ int defpager_rehome(struct defpager_object *object, struct defpager_store *from,
 
 	if (!spare)
 		return -ENOMEM;
-	down_write(defpager_borrow_lock(to));
+	ret = defpager_borrow_pause(to);
+	if (ret) {
+		kfree(spare);
+		return ret;
+	}
 	mutex_lock(&defpager_populate_lock);
 	/* Its owner, too, changes with this lock held only. */
 	user = defpager_user_get(to, object->inode.i_uid);
@@ -582,7 +627,7 @@ int defpager_rehome(struct defpager_object *object, struct defpager_store *from,
 		}
 	}
 	mutex_unlock(&defpager_populate_lock);
-	up_write(defpager_borrow_lock(to));
+	defpager_borrow_resume(to);
 	kfree(spare);
 	/* The one that is not charged any more, or would have been. */
 	if (user)
@@ -677,15 +722,19 @@ bool defpager_space_close(struct defpager_segment *segment, u32 why, bool close)
 	return news;
 }
 
-/* Give slots bitmaps until nothing is promised that there is not. */
-static int defpager_cover(struct defpager_store *store, bool gone)
+/*
+ * Give slots bitmaps until nothing is promised that there is not, @lacking from the
+ * pool excepted.
+ */
+static int defpager_cover(struct defpager_store *store, bool gone, s64 lacking)
 {
 	bool exclusive = defpager_store_exclusive(store);
 	int ret = 0;
 
 	while (!ret && !gone && atomic64_read(&store->free) < 0)
 		ret = defpager_populate_for(store, 0);
-	while (!ret && !exclusive && atomic64_read(&defpager_pool_free) < 0)
+	while (!ret && !exclusive &&
+	       atomic64_read(&defpager_pool_free) < -lacking)
 		ret = defpager_populate_for(NULL, 0);
 	return ret;
 }
@@ -706,7 +755,7 @@ int defpager_space_withdraw(struct defpager_segment *segment, bool gone)
 	lockdep_assert_held_write(defpager_borrow_lock(segment->store));
 	mutex_lock(&defpager_populate_lock);
 	defpager_space_close(segment, DEFPAGER_CLOSED_REMOVAL, true);
-	ret = defpager_cover(segment->store, gone);
+	ret = defpager_cover(segment->store, gone, 0);
 	if (ret)
 		defpager_space_close(segment, DEFPAGER_CLOSED_REMOVAL, false);
 	mutex_unlock(&defpager_populate_lock);
@@ -717,14 +766,17 @@ int defpager_space_withdraw(struct defpager_segment *segment, bool gone)
  * defpager_space_recover() - is there still a place for all that is promised?
  * @store: by a store, and the pool unless it is exclusive
  * @gone: the store is being deleted: that has promised nothing any more
+ * @from: the store that pages leave: what that has promised and lacks is no part
+ *	of what the pool has to have
  *
  * For who takes pages their places away, because there are others: segments may
  * fail meanwhile.
  *
  * Context: sleeps.
- * Return: 0; -ENOSPC; -ENOMEM.
+ * Return: 0; -ENOSPC; -ENOMEM; -EINTR to who is being killed.
  */
-int defpager_space_recover(struct defpager_store *store, bool gone)
+int defpager_space_recover(struct defpager_store *store, bool gone,
+			   struct defpager_store *from)
 {
 	int ret;
 
@@ -733,11 +785,13 @@ int defpager_space_recover(struct defpager_store *store, bool gone)
 		    atomic64_read(&defpager_pool_free) >= 0)))
 		return 0;
 	/* Not if it is just being discarded, or taken away on trial. */
-	down_write(defpager_borrow_lock(store));
+	ret = defpager_borrow_pause(store);
+	if (ret)
+		return ret;
 	mutex_lock(&defpager_populate_lock);
-	ret = defpager_cover(store, gone);
+	ret = defpager_cover(store, gone, defpager_pool_lacks(from));
 	mutex_unlock(&defpager_populate_lock);
-	up_write(defpager_borrow_lock(store));
+	defpager_borrow_resume(store);
 	return ret;
 }
 

@@ -242,8 +242,8 @@ struct defpager_stale {
 /* One open descriptor of a store. */
 struct defpager_store_port {
 	struct defpager_store *store;
-	fl_owner_t closed_by;		/* of the last close(); see drain.c */
-	unsigned int closed;		/* times it was */
+	spinlock_t drains_lock;
+	struct list_head drains;	/* that go on by it; see drain.c */
 	struct list_head alert;		/* all below: defpager_alerts_lock */
 	u64 low;			/* pages */
 	u64 high;			/* pages */

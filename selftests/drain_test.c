@@ -3,9 +3,9 @@
  * Removing segments: pages move away and nothing else changes; or it is refused
  * before anything has.
  *
- * What goes on at the same time has drain_race_test, devices that fail have
- * read_error_test and write_error_test. Needs a disk of 256 MiB, /dev/vda, which
- * is overwritten.
+ * What goes on at the same time has drain_race_test, what stops them has
+ * drain_interrupt_test, devices that fail have read_error_test and
+ * write_error_test. Needs a disk of 256 MiB, /dev/vda, which is overwritten.
  */
 #include <sys/mount.h>
 
@@ -565,6 +565,54 @@ TEST_F_TIMEOUT(target, deletion_moves_pages_of_the_pager, TIMEOUT)
 	EXPECT_TRUE(verify(&self->memory[0], 0, 256, 1));
 	ASSERT_TRUE(evict(&self->memory[0]));
 	EXPECT_TRUE(accounts_agree(&self->s));
+}
+
+/* --- Little left in the pool ---------------------------------------------- */
+
+FIXTURE(pool)
+{
+	struct stores s;
+	struct memory moving;
+	struct memory pooled;
+};
+
+FIXTURE_SETUP(pool)
+{
+	self->s = stores_open();
+	ASSERT_EQ(0, stores_clear(&self->s));
+}
+
+FIXTURE_TEARDOWN(pool)
+{
+	memory_destroy(&self->moving);
+	memory_destroy(&self->pooled);
+	EXPECT_EQ(0, stores_clear(&self->s));
+	stores_close(&self->s);
+}
+
+/* What has no slot yet gives back what it takes, and needs no more than that. */
+TEST_F_TIMEOUT(pool, what_is_in_memory_moves_within_it, TIMEOUT)
+{
+	int from = store_with_space(&self->s, "from", 0, 0, MIB(4));
+	int to = store_with_space(&self->s, "to", 0, 0, MIB(2));
+	uint64_t id = segment_new(&self->s, from, MIB(1));
+
+	self->moving = memory_create_in(self->s.pager, from, MIB(2));
+	fill_all(&self->moving, 1);
+	self->pooled = memory_create(self->s.pager, MIB(4));
+	fill_all(&self->pooled, 2);
+	ASSERT_EQ(MIB(1), totals(self->s.pager).free_bytes);
+	ASSERT_EQ(0, memory_info(&self->moving).stored_bytes);
+	EXPECT_EQ(0, segment_remove(from, id, to));
+	EXPECT_STREQ("to", memory_info(&self->moving).backing_store);
+	EXPECT_EQ(0, totals(self->s.pager).free_bytes);
+	EXPECT_TRUE(accounts_agree(&self->s));
+	ASSERT_TRUE(evict(&self->moving));
+	ASSERT_TRUE(evict(&self->pooled));
+	EXPECT_TRUE(verify_all(&self->moving, 1));
+	EXPECT_TRUE(verify_all(&self->pooled, 2));
+	close(from);
+	close(to);
 }
 
 TEST_HARNESS_MAIN

@@ -459,6 +459,35 @@ TEST_F_TIMEOUT(write_error, store_with_failing_segment_is_deleted, TIMEOUT)
 	close(target);
 }
 
+/*
+ * The same with stores of the pool, in which there is nothing free besides: what the
+ * failing one has promised and lacks is not what the pool lacks.
+ */
+TEST_F_TIMEOUT(write_error, failing_store_of_the_pool_is_deleted, TIMEOUT)
+{
+	int from = store_new(&self->stores, "from", 0, 0, 0), target;
+	uint64_t id = segment_on(from, &self->other);
+	struct memory memory = memory_create_in(self->stores.pager, from,
+						SEGMENT);
+
+	fill_all(&memory, 1);
+	ASSERT_TRUE(evict(&memory));
+	faulty_refuse_writes(&self->other, 0, FOR_EVER);
+	fill(&memory, 0, SLOTS / 2, 2);
+	ASSERT_TRUE(pageout_fails(from, id, &memory));
+	target = store_with_space(&self->stores, "target", 0, 0, SEGMENT);
+	ASSERT_EQ(0, store_state(self->store).used_bytes);
+	EXPECT_EQ(0, store_delete(from, target));
+	EXPECT_TRUE(evict(&memory));
+	EXPECT_EQ(SEGMENT, memory_info(&memory).stored_bytes);
+	EXPECT_TRUE(verify(&memory, 0, SLOTS / 2, 2));
+	EXPECT_TRUE(verify(&memory, SLOTS / 2, SLOTS / 2, 1));
+	EXPECT_TRUE(accounts_agree(&self->stores));
+	memory_destroy(&memory);
+	close(target);
+	close(from);
+}
+
 /* Of two segments that hold pages one is removed, and the other one fails. */
 TEST_F_TIMEOUT(write_error, drain_leaves_failing_segments_alone, TIMEOUT)
 {

@@ -54,6 +54,12 @@ static ssize_t defpager_read_pages(struct kiocb *iocb, struct iov_iter *to,
 	return ret;
 }
 
+/* Space is wanted only for what has become a hole since it was looked at. */
+static bool defpager_is_hole_now(ssize_t ret)
+{
+	return ret == -ENOSPC || ret == -EDQUOT;
+}
+
 /*
  * Splicing takes pages from the page cache, and would put those there that
  * nobody has touched: those are read instead.
@@ -64,6 +70,7 @@ static ssize_t defpager_splice_read(struct file *file, loff_t *pos,
 {
 	struct defpager_object *object = defpager_object(file_inode(file));
 	size_t hole, data;
+	ssize_t ret = 0;
 
 	if (!len)
 		return 0;
@@ -73,9 +80,11 @@ static ssize_t defpager_splice_read(struct file *file, loff_t *pos,
 		if (hole)
 			return copy_splice_read(file, pos, pipe, hole, flags);
 		data = defpager_extent(object, *pos, len, true);
+		if (data)
+			ret = filemap_splice_read(file, pos, pipe, data, flags);
 		/* If it was touched a moment ago: look again. */
-	} while (!data);
-	return filemap_splice_read(file, pos, pipe, data, flags);
+	} while (!data || defpager_is_hole_now(ret));
+	return ret;
 }
 
 static ssize_t defpager_read_iter(struct kiocb *iocb, struct iov_iter *to)
@@ -100,6 +109,8 @@ static ssize_t defpager_read_iter(struct kiocb *iocb, struct iov_iter *to)
 			if (!len)
 				continue;
 			ret = defpager_read_pages(iocb, to, len);
+			if (defpager_is_hole_now(ret))
+				continue;
 		}
 		if (ret <= 0)
 			break;

@@ -340,7 +340,7 @@ static u64 defpager_pageout_slot(struct defpager_pageout *pageout,
  */
 static bool defpager_pageout_protect(struct folio *folio, bool *dirty)
 {
-	int references;
+	int references, mappings;
 
 	*dirty = folio_test_clear_dirty(folio);
 	if (folio_test_checked(folio)) {
@@ -359,9 +359,12 @@ static bool defpager_pageout_protect(struct folio *folio, bool *dirty)
 		folio_set_checked(folio);
 	}
 	smp_mb(); /* the page tables before the references, and the content */
+	mappings = folio_mapcount(folio);
+	smp_rmb(); /* before the references: fork() adds some without the lock */
 	references = folio_ref_count(folio);
-	smp_rmb(); /* the references before the mappings, which may go */
-	if (references <= folio_nr_pages(folio) + folio_mapcount(folio) + 1)
+	smp_rmb(); /* and after them: mappings may go */
+	mappings = min(mappings, folio_mapcount(folio));
+	if (references <= folio_nr_pages(folio) + mappings + 1)
 		return true;
 	if (*dirty)
 		folio_set_checked(folio);

@@ -206,7 +206,8 @@ static int defpager_out_wait(struct defpager_range *range)
 		ret = defpager_out_pass(range->object);
 		if (!READ_ONCE(range->object->pageout_left))
 			passes = 0;
-	} while (ret > 0);
+		/* It may have ended while we looked for marks. */
+	} while (ret > 0 || (!ret && passes));
 	return ret;
 }
 

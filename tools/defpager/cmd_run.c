@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include "options.h"
+#include "user.h"
 
-/* As of env(1), nohup(1) and the shell. */
+/* As of env(1), timeout(1) and the shell. */
 enum {
+	STATUS_OWN = 125,	/* whatever is not the command's */
 	STATUS_NOT_EXECUTABLE = 126,
 	STATUS_NOT_FOUND = 127,
 	STATUS_SIGNALLED = 128,
@@ -22,12 +24,15 @@ static const struct option options[] = {
 	{ "name", required_argument, NULL, OPT_NAME },
 	{ "size", required_argument, NULL, OPT_SIZE },
 	{ "store", required_argument, NULL, OPT_STORE },
+	{ "user", required_argument, NULL, OPT_USER },
 	{ }
 };
 
 struct request {
 	struct defpager_object_create create;
 	const char *store;	/* NULL for the pager's choice */
+	struct user user;
+	bool as_user;
 	char **command;
 };
 
@@ -69,6 +74,9 @@ static bool take(int option, void *context)
 	case OPT_STORE:
 		request->store = optarg;
 		return true;
+	case OPT_USER:
+		request->as_user = true;
+		return user_parse(optarg, &request->user);
 	default:
 		return false;
 	}
@@ -119,10 +127,28 @@ static void warn_of_no_space(int pager, const char *store)
 }
 
 /* The object's descriptor, or negative after a message. */
-static int create_object(struct request *request)
+static int create_object(struct request *request, int pager)
 {
 	struct defpager_object_create *create = &request->create;
-	int pager, object;
+	int object = libdefpager_object_create(pager, create);
+
+	if (object < 0)
+		explain(OP_OBJECT_CREATE,
+			create->name[0] ? create->name : "object", object);
+	else
+		warn_of_no_space(pager, request->store);
+	return object;
+}
+
+/*
+ * The same.  Pager and store are opened by who has called this; all else is the
+ * user's, the object included: it is the owner of an object whom limits are about,
+ * and who may open it by its path.
+ */
+static int create_as_user(struct request *request)
+{
+	struct defpager_object_create *create = &request->create;
+	int pager, object = -1;
 
 	create->size = sizeof(*create);
 	create->backing_store = -1;
@@ -134,12 +160,8 @@ static int create_object(struct request *request)
 	pager = pager_open();
 	if (pager < 0)
 		return -1;
-	object = libdefpager_object_create(pager, create);
-	if (object < 0)
-		explain(OP_OBJECT_CREATE,
-			create->name[0] ? create->name : "object", object);
-	else
-		warn_of_no_space(pager, request->store);
+	if (!request->as_user || user_become(&request->user))
+		object = create_object(request, pager);
 	close(pager);
 	if (request->store)
 		close(create->backing_store);
@@ -166,47 +188,62 @@ static char *replace(const char *text, const char *path)
 }
 
 /*
- * Signals that ask a process to end, sent to this one, are meant for the
- * command.  Those of the terminal reach both without our help.
+ * Signals sent to this process are meant for the command.  Those of the terminal
+ * reach both without our help, and what to do about them is for the command to say.
  */
-static const int passed_signals[] = { SIGTERM, SIGHUP };
+static const int passed_signals[] = {
+	SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
+};
 #define NR_PASSED (sizeof(passed_signals) / sizeof(passed_signals[0]))
 
 static volatile sig_atomic_t command_pid;
 
-static void pass_on(int signal)
+static void pass_on(int signal, siginfo_t *info, void *context)
 {
-	kill(command_pid, signal);
+	(void)context;
+	if (info->si_code <= 0)
+		kill(command_pid, signal);
 }
 
-/* What is ignored stays so, here and in the command: there may be a nohup(1). */
-static void replace_handler(int number, sighandler_t old, sighandler_t new)
-{
-	struct sigaction action;
+/* What this process was started with, for the command to be started with. */
+struct signals {
+	sigset_t blocked;
+	struct sigaction actions[NR_PASSED];
+	struct sigaction child;
+};
 
-	sigaction(number, NULL, &action);
-	if (action.sa_handler == old) {
-		action.sa_handler = new;
-		sigaction(number, &action, NULL);
+/*
+ * What is ignored stays so, here and in the command: there may be a nohup(1).  They
+ * are held back until there is a process to pass them on to.
+ */
+static void begin_passing(struct signals *before)
+{
+	struct sigaction pass = {
+		.sa_sigaction = pass_on,
+		.sa_flags = SA_SIGINFO,
+	};
+	sigset_t held;
+
+	sigemptyset(&held);
+	for (size_t i = 0; i < NR_PASSED; i++)
+		sigaddset(&held, passed_signals[i]);
+	sigprocmask(SIG_BLOCK, &held, &before->blocked);
+	for (size_t i = 0; i < NR_PASSED; i++) {
+		sigaction(passed_signals[i], NULL, &before->actions[i]);
+		if (before->actions[i].sa_handler != SIG_IGN)
+			sigaction(passed_signals[i], &pass, NULL);
 	}
+	/* Nothing could be waited for if it were ignored. */
+	sigaction(SIGCHLD, &(struct sigaction){ .sa_handler = SIG_DFL },
+		  &before->child);
 }
 
-/* They are held back until there is a process to pass them on to. */
-static void begin_passing(sigset_t *held)
-{
-	sigemptyset(held);
-	for (size_t i = 0; i < NR_PASSED; i++)
-		sigaddset(held, passed_signals[i]);
-	sigprocmask(SIG_BLOCK, held, NULL);
-	for (size_t i = 0; i < NR_PASSED; i++)
-		replace_handler(passed_signals[i], SIG_DFL, pass_on);
-}
-
-static void end_passing(const sigset_t *held)
+static void end_passing(const struct signals *before)
 {
 	for (size_t i = 0; i < NR_PASSED; i++)
-		replace_handler(passed_signals[i], pass_on, SIG_DFL);
-	sigprocmask(SIG_UNBLOCK, held, NULL);
+		sigaction(passed_signals[i], &before->actions[i], NULL);
+	sigaction(SIGCHLD, &before->child, NULL);
+	sigprocmask(SIG_SETMASK, &before->blocked, NULL);
 }
 
 static void __attribute__((noreturn)) execute(struct request *request,
@@ -241,7 +278,7 @@ static int wait_for_command(void)
 	while (waitpid(command_pid, &status, 0) < 0) {
 		if (errno != EINTR) {
 			complain("cannot wait for the command: %m");
-			return STATUS_FAILED;
+			return STATUS_OWN;
 		}
 	}
 	if (!WIFSIGNALED(status))
@@ -257,24 +294,21 @@ static int wait_for_command(void)
 
 static int run_command(struct request *request, int object)
 {
-	sigset_t held;
+	struct signals before;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)getpid(), object);
-	begin_passing(&held);
+	begin_passing(&before);
 	command_pid = fork();
 	if (command_pid < 0) {
 		complain("cannot start a process: %m");
-		return STATUS_FAILED;
+		return STATUS_OWN;
 	}
 	if (!command_pid) {
-		end_passing(&held);
+		end_passing(&before);
 		execute(request, object, path);
 	}
-	/* As system(3): what to do about them is for the command to say. */
-	signal(SIGINT, SIG_IGN);
-	signal(SIGQUIT, SIG_IGN);
-	sigprocmask(SIG_UNBLOCK, &held, NULL);
+	sigprocmask(SIG_SETMASK, &before.blocked, NULL);
 	return wait_for_command();
 }
 
@@ -284,10 +318,10 @@ static int run_run(int argc, char **argv)
 	int object, status;
 
 	if (!parse(argc, argv, &request, &status))
-		return status;
-	object = create_object(&request);
+		return status == STATUS_OK ? STATUS_OK : STATUS_OWN;
+	object = create_as_user(&request);
 	if (object < 0)
-		return STATUS_FAILED;
+		return STATUS_OWN;
 	status = run_command(&request, object);
 	close(object);
 	return status;
@@ -297,7 +331,7 @@ const struct command cmd_run = {
 	.name = "run",
 	.summary = "create a memory object and run a command with it",
 	.usage = "run --size SIZE [--name NAME] [--store STORE]\n"
-		 "                [--] COMMAND [ARGUMENT...]",
+		 "                [--user USER[:GROUP]] [--] COMMAND [ARGUMENT...]",
 	.help =
 	"Creates a memory object, runs COMMAND with it, and exits with its status.\n"
 	"The object is gone when COMMAND has ended and nobody else holds it.\n"
@@ -310,7 +344,12 @@ const struct command cmd_run = {
 	"                 the number mean powers of 1024\n"
 	"  --name NAME    a name for people, shown by defpager objects\n"
 	"  --store STORE  confine it to this backing store (needs root)\n"
+	"  --user USER    run COMMAND as this user, whose object it is (needs root);\n"
+	"                 USER:GROUP, or numbers, are possible, too\n"
 	"  --help         this text\n"
+	"\n"
+	"If COMMAND could not be run, the status is 127 (not found), 126 (not\n"
+	"executable), or 125 (all else).\n"
 	"\n"
 	"Example: defpager run --size 8G -- fio --name=test --filename={} --rw=randrw\n",
 	.runs_another = true,

@@ -167,12 +167,26 @@ count = 16
 END
 expect 1 defpager apply "$conf"
 says "$conf:1: fast: the store exists with other settings"
+says_not "not added"
 says "$conf:4: $first: segment "
 says "has another range of it"
 says "$conf:6: $second: segment "
 says "of backing store fast is it, in another store"
 says "backing store more created"
 says "of $third added to backing store default"
+
+# Nothing goes to a store that is not what the file wants it to be.
+make_loop 64M
+write_conf <<END
+[store more]
+encrypt = yes
+[segment $device]
+store = more
+END
+expect 1 defpager apply "$conf"
+says "$conf:1: more: the store exists with other settings"
+says "$conf:3: $device: not added, because backing store more is not as the file"
+equal "$(field segments ".device == \"$device\"" id)" null "what is not encrypted"
 
 # A signature is found where it is, and on the device as a whole.
 make_loop 64M

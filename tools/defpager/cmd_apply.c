@@ -196,15 +196,39 @@ static bool apply_segment(struct segment_request *request, bool dry_run)
 	return done;
 }
 
-/* What fails does not keep the rest from being done. */
-static bool apply(const struct config *config, bool dry_run)
+/* A store of that name may encrypt nothing, though the file has it do so. */
+static bool store_has_failed(const struct config *config,
+			     const struct segment_request *request)
+{
+	for (size_t i = 0; i < config->nr_stores; i++) {
+		const struct config_store *store = &config->stores[i];
+
+		if (!store->failed || strcmp(store->name, request->store))
+			continue;
+		complain("%s: not added, because backing store %s is not as "
+			 "the file wants it", request->name, store->name);
+		return true;
+	}
+	return false;
+}
+
+/* What fails does not keep the rest from being done, except for its own segments. */
+static bool apply(struct config *config, bool dry_run)
 {
 	bool done = true;
 
-	for (size_t i = 0; i < config->nr_stores; i++)
-		done &= apply_store(&config->stores[i], dry_run);
-	for (size_t i = 0; i < config->nr_segments; i++)
-		done &= apply_segment(&config->segments[i].request, dry_run);
+	for (size_t i = 0; i < config->nr_stores; i++) {
+		struct config_store *store = &config->stores[i];
+
+		store->failed = !apply_store(store, dry_run);
+		done &= !store->failed;
+	}
+	for (size_t i = 0; i < config->nr_segments; i++) {
+		struct segment_request *request = &config->segments[i].request;
+
+		done &= !store_has_failed(config, request) &&
+			apply_segment(request, dry_run);
+	}
 	return done;
 }
 

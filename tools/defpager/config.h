@@ -10,6 +10,7 @@ struct config_store {
 	char *name;
 	struct defpager_backing_store_create create;
 	struct defpager_backing_store_limit limit;
+	bool failed;		/* it is not there as the file wants it */
 };
 
 struct config_segment {

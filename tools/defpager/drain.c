@@ -94,16 +94,21 @@ static void stop(int signal)
 	close(draining);
 }
 
-/* Without SA_RESTART, lest it begins anew; a second signal is meant for us. */
-static void handle_signals(void)
+/*
+ * Without SA_RESTART, lest it begins anew; a second signal is meant for us.  Who is
+ * in the background of a script ignores ^C.
+ */
+static void handle_signal(int number)
 {
 	struct sigaction action = {
 		.sa_handler = stop,
 		.sa_flags = SA_RESETHAND,
 	};
+	struct sigaction before;
 
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	sigaction(number, NULL, &before);
+	if (before.sa_handler != SIG_IGN)
+		sigaction(number, &action, NULL);
 }
 
 /* --- all of it --- */
@@ -153,7 +158,8 @@ static bool drain_to(struct drain *drain, int store, int target)
 	int ret;
 
 	draining = dup(store);
-	handle_signals();
+	handle_signal(SIGINT);
+	handle_signal(SIGTERM);
 	shown = begin_showing(&progress);
 	ret = drain->request(drain, draining, target);
 	if (shown)

@@ -34,6 +34,7 @@ static const struct reason object_create_reasons[] = {
 	{ EINVAL, "the pager refuses the object; its size must be 1 byte up "
 		  "to \"Largest object\" (defpager info --bytes), and its name "
 		  "free of slashes and control characters" },
+	{ EBUSY, "its backing store is being deleted" },
 	{ EINTR, "interrupted" },
 	{ }
 };
@@ -119,7 +120,7 @@ static const struct reason segment_add_reasons[] = {
 		  "segments), or does not hold a whole aligned page" },
 	{ EBUSY, "is mounted, used as swap, claimed by another driver, or a "
 		 "segment already; release it first (lsblk, swapon --show, "
-		 "defpager segments)" },
+		 "defpager segments); or the backing store is being deleted" },
 	{ EIO, "did not discard what it was asked to (the kernel's log); add "
 	       "it without --discard, or use another device" },
 	{ EPERM, "adding a segment " AS_ROOT },

@@ -23,15 +23,19 @@ static char *describe(blkid_probe probe)
 	const char *type = lookup(probe, "TYPE");
 	const char *usage = lookup(probe, "USAGE");
 	const char *label = lookup(probe, "LABEL");
+	/* Whoever wrote it is not to write to the terminal. */
+	char safe[4 * 256] = "";
 	char *text;
 	int ret;
 
+	if (label)
+		blkid_encode_string(label, safe, sizeof(safe));
 	if (type)
 		ret = asprintf(&text, "%s %s%s%s%s", type,
 			       usage && !strcmp(usage, "filesystem")
 				       ? "file system" : "signature",
 			       label ? " labelled \"" : "",
-			       label ? label : "", label ? "\"" : "");
+			       safe, label ? "\"" : "");
 	else
 		ret = asprintf(&text, "%s partition table",
 			       table ? table : "unknown");

@@ -7,10 +7,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "probe.h"
 #include "segment_request.h"
+#include "segments.h"
 #include "table.h"
 
 bool parse_records(const char *name, const char *text, uint64_t *records)
@@ -49,8 +51,11 @@ static int open_device(struct segment_request *request)
 	}
 	/* Not O_EXCL: the claim would be in the way of the pager's own. */
 	device = open(path, O_RDWR | O_CLOEXEC);
-	if (device < 0)
+	if (device < 0 || fstat(device, &st) < 0) {
 		explain(OP_DEVICE_OPEN, request->name, -errno);
+		return -1;
+	}
+	/* Not what the path led to before: udev may have moved it. */
 	request->device_number = st.st_rdev;
 	return device;
 }
@@ -119,9 +124,23 @@ int segment_request_open(struct segment_request *request)
 	return device;
 }
 
-static bool in_use(const char *path)
+static int is_on_device(const struct defpager_segment_info *segment,
+			const char *store, void *context)
 {
-	int fd = open(path, O_RDONLY | O_EXCL | O_CLOEXEC);
+	const struct segment_request *request = context;
+
+	(void)store;
+	return request->device_number == makedev(segment->major, segment->minor);
+}
+
+/* By somebody else than the pager: beside its own segments it adds others. */
+static bool in_use(const struct segment_request *request)
+{
+	int fd;
+
+	if (each_segment(NULL, is_on_device, (void *)request) > 0)
+		return false;
+	fd = open(request->path, O_RDONLY | O_EXCL | O_CLOEXEC);
 
 	if (fd < 0)
 		return errno == EBUSY;
@@ -145,7 +164,7 @@ static bool carries_data(int device, const struct segment_request *request,
 	if (!found)
 		return false;
 	/* Of no use to suggest force if it then fails all the same. */
-	if (in_use(request->path))
+	if (in_use(request))
 		explain(OP_SEGMENT_ADD, request->name, -EBUSY);
 	else
 		complain("%s: %s carries: %s; use another one, or, if nobody "

@@ -20,8 +20,12 @@ static size_t character_length(const char *text)
 
 char *utf8_make_valid(const char *text)
 {
-	/* In this locale, and not perhaps in the user's, all of it is valid. */
-	locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", NULL);
+	/*
+	 * In this locale, and not perhaps in the user's, all of it is valid.  Where
+	 * it is missing, so is what is not ASCII.
+	 */
+	locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", NULL) ?:
+			newlocale(LC_CTYPE_MASK, "C", NULL);
 	locale_t before = uselocale(utf8);
 	char *valid = calloc(strlen(text) + 1, strlen(replacement));
 	char *to = valid;

@@ -5,8 +5,9 @@
  *
  *	grow_on_alert STORE BYTES DEVICE...
  *
- * BYTES of free space are short.  They have to be what the programs can use up
- * while this one wakes up and adds a device, which takes some milliseconds.
+ * BYTES of free space, or KiB, MiB, GiB with K, M, G behind, are short.  They have
+ * to be what the programs can use up while this one wakes up and adds a device, which
+ * takes some milliseconds.
  * The devices are overwritten when their turn comes, and refused if they carry
  * anything that libblkid knows.  It runs as root, for example as a service.
  */
@@ -29,7 +30,8 @@
 
 struct spare {
 	const char *path;
-	int held;	/* exclusively, so that nobody else takes it meanwhile */
+	int device;
+	int claim;	/* exclusive, so that nobody else takes it meanwhile */
 	uint64_t size;
 	int block;
 };
@@ -62,30 +64,35 @@ static bool carries_something(int device)
 
 static void hold_spare(struct spare *spare, const char *path)
 {
+	char same[64];
+
 	spare->path = path;
-	spare->held = open(path, O_RDWR | O_EXCL | O_CLOEXEC);
-	if (spare->held < 0 ||
-	    ioctl(spare->held, BLKGETSIZE64, &spare->size) < 0 ||
-	    ioctl(spare->held, BLKSSZGET, &spare->block) < 0)
+	spare->claim = open(path, O_RDWR | O_EXCL | O_CLOEXEC);
+	/* Of what was claimed, whatever the path leads to by now. */
+	snprintf(same, sizeof(same), "/proc/self/fd/%d", spare->claim);
+	spare->device = spare->claim < 0 ? -1 : open(same, O_RDWR | O_CLOEXEC);
+	if (spare->device < 0 ||
+	    ioctl(spare->device, BLKGETSIZE64, &spare->size) < 0 ||
+	    ioctl(spare->device, BLKSSZGET, &spare->block) < 0)
 		fail("%s: %s", path, strerror(errno));
-	if (carries_something(spare->held))
+	if (carries_something(spare->device))
 		fail("%s: is not empty (wipefs)", path);
 }
 
-/* The pager wants the device for itself, so our hold on it has to end. */
+/* The pager wants the device for itself, so our claim has to end. */
 static int add_spare(int store, struct spare *spare)
 {
 	struct defpager_segment_add add = {
 		.size = sizeof(add),
-		.device = open(spare->path, O_RDWR | O_CLOEXEC),
+		.device = spare->device,
 		.record_size = spare->block,
 		.count = spare->size / spare->block,
 	};
 	int ret;
 
-	close(spare->held);
+	close(spare->claim);
 	ret = libdefpager_segment_add(store, &add);
-	close(add.device);
+	close(spare->device);
 	return ret;
 }
 
@@ -114,6 +121,27 @@ static void wait_for_alert(int store)
 		fail("the store has been deleted");
 }
 
+static uint64_t bytes(const char *text)
+{
+	static const char suffixes[] = "KMGT";
+	const char *suffix;
+	uint64_t number;
+	int shift = 0;
+	char *end;
+
+	errno = 0;
+	number = strtoull(text, &end, 10);
+	suffix = *end ? strchr(suffixes, *end) : NULL;
+	if (suffix) {
+		shift = 10 * (suffix - suffixes + 1);
+		end++;
+	}
+	if (errno || *text < '0' || *text > '9' || *end ||
+	    number > UINT64_MAX >> shift)
+		fail("%s: is no number of bytes", text);
+	return number << shift;
+}
+
 int main(int argc, char **argv)
 {
 	int nr_spares = argc - 3;
@@ -123,7 +151,7 @@ int main(int argc, char **argv)
 
 	if (nr_spares < 1)
 		fail("usage: grow_on_alert STORE BYTES DEVICE...");
-	low = strtoull(argv[2], NULL, 0);
+	low = bytes(argv[2]);
 	spares = calloc(nr_spares, sizeof(*spares));
 	if (!spares)
 		fail("out of memory");

@@ -6,13 +6,19 @@ KDIR	?= /lib/modules/$(KVER)/build
 BUILD	:= $(CURDIR)/build
 MODULE	:= $(BUILD)/$(KVER)
 PREFIX	?= /usr/local
+# The module goes where the rest goes.
+INSTALL_MOD_PATH ?= $(DESTDIR)
+
+DKMS	?= dkms
+DKMS_SOURCES ?= /usr/src
+VERSION	= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 
 comma	:= ,
 # "make check KERNEL=6.1,debug TESTS=paging_test", "make bench KERNEL=6.12"
 options	= $(foreach item,$(subst $(comma), ,$(2)),$(1) $(item))
 
 .PHONY: all module tools selftests packages demo check check-long mutate \
-	bench lint install uninstall clean help
+	bench lint install dkms uninstall clean help
 
 all: module tools selftests	## build module, library, tool and tests
 
@@ -59,11 +65,23 @@ lint: packages	## check style and run the static checkers
 # Without a System.map, which Debian's headers lack, the kernel's own build leaves
 # out depmod, without which modprobe does not find the module.
 install: module tools	## install module, library, tool and man pages; PREFIX=
-	$(MAKE) -C $(KDIR) M=$(MODULE) modules_install
+	$(MAKE) -C $(KDIR) M=$(MODULE) INSTALL_MOD_PATH=$(INSTALL_MOD_PATH) \
+		modules_install
 	PATH=$$PATH:/sbin; depmod $(addprefix -b ,$(INSTALL_MOD_PATH)) \
 		$$(modinfo -F vermagic $(MODULE)/defpager.ko | cut -d ' ' -f 1)
 	$(MAKE) -C tools OUTPUT=$(BUILD) PREFIX=$(PREFIX) install
 	$(if $(DESTDIR),,PATH=$$PATH:/sbin; ldconfig)
+
+# A copy of the sources is what it is built from then.
+dkms:		## have DKMS build and install the module, for each new kernel, too
+	$(DKMS) status defpager/$(VERSION) | grep -q . || exit 0; \
+		$(DKMS) remove defpager/$(VERSION) --all
+	rm -rf $(DKMS_SOURCES)/defpager-$(VERSION)
+	mkdir -p $(DKMS_SOURCES)/defpager-$(VERSION)
+	cp -r Kbuild Makefile COPYING dkms.conf module uapi \
+		$(DKMS_SOURCES)/defpager-$(VERSION)
+	$(DKMS) add defpager/$(VERSION)
+	$(DKMS) install defpager/$(VERSION) -k $(KVER)
 
 # Where modules_install puts it depends on the kernel, and how it is packed.
 uninstall:	## remove what install has installed, for KVER= and PREFIX=

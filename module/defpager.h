@@ -30,6 +30,9 @@
  *					borrow_lock, before populate_lock
  *	defpager_stores_lock		list of stores
  *	  reads of files in sysfs	which both of these wait for
+ *	defpager_mount_lock		mounting; before s_umount
+ *	  defpager_super_lock		the superblock; innermost
+ *	port->drains_lock		who drains by a descriptor; innermost
  *
  * The map entry of a page is changed, and looked at by who acts on it, only
  * by the holder of one of these:

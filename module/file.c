@@ -109,8 +109,10 @@ static ssize_t defpager_read_iter(struct kiocb *iocb, struct iov_iter *to)
 			if (!len)
 				continue;
 			ret = defpager_read_pages(iocb, to, len);
-			if (defpager_is_hole_now(ret))
+			if (defpager_is_hole_now(ret)) {
+				ret = 0;
 				continue;
+			}
 		}
 		if (ret <= 0)
 			break;

@@ -33,12 +33,14 @@
  * When a slot goes bad, or a segment is closed because it is to be removed or
  * is failing, capacity shrinks.  Removal makes sure that nothing gets negative.
  * Failures cannot: then some pages find no slot at page-out and stay in memory,
- * and nothing is promised until they are covered.
+ * and nothing is promised until they are covered.  But objects that move away
+ * from a store which lacks what it has promised are not kept from it by that.
  *
  * A segment may begin to fail at any time, and page-out that finds it failing
  * can wait for nobody.  So what a segment contributes is looked up together
  * with whether it is closed, under the lock of its slots, and accounted for
- * afterwards: these are sums, and the order does not matter.
+ * afterwards: these are sums, and the order matters only where two of them are
+ * compared.
  */
 #include <linux/rculist.h>
 #include <linux/rwsem.h>
@@ -63,21 +65,16 @@ static DECLARE_RWSEM(defpager_pool_borrow_lock);
 atomic64_t defpager_pool_free = ATOMIC64_INIT(0);
 atomic64_t defpager_pool_unpopulated = ATOMIC64_INIT(0);
 
-/* Not if less than @floor would be left; but what is given back always is. */
-static bool defpager_take_above(atomic64_t *free, s64 nr, s64 floor)
+/* What is given back always is. */
+static bool defpager_take(atomic64_t *free, s64 nr)
 {
 	s64 old = atomic64_read(free);
 
 	do {
-		if (nr > 0 && old - nr < floor)
+		if (nr > 0 && old < nr)
 			return false;
 	} while (!atomic64_try_cmpxchg(free, &old, old - nr));
 	return true;
-}
-
-static bool defpager_take(atomic64_t *free, s64 nr)
-{
-	return defpager_take_above(free, nr, 0);
 }
 
 /*
@@ -175,16 +172,24 @@ static void defpager_give_promise(struct defpager_store *store, u64 nr)
 	defpager_give_space(store, nr);
 }
 
-/* The capacity of a store has changed by @nr, @pooled of it used by the pool. */
+/*
+ * The capacity of a store has changed by @nr, @pooled of it used by the pool.
+ *
+ * The pool loses first, and gains last: see defpager_pool_covers().
+ */
 static void defpager_account(struct defpager_store *store, s64 nr, s64 pooled,
 			     s64 unpopulated)
 {
+	s64 shared = defpager_store_exclusive(store) ? 0 : nr;
+
+	atomic64_add(min_t(s64, shared, 0), &defpager_pool_free);
+	smp_mb__after_atomic(); /* see above */
 	atomic64_add(nr - pooled, &store->free);
+	smp_mb__after_atomic(); /* likewise */
+	atomic64_add(max_t(s64, shared, 0), &defpager_pool_free);
 	atomic64_add(unpopulated, &store->unpopulated);
-	if (!defpager_store_exclusive(store)) {
-		atomic64_add(nr, &defpager_pool_free);
+	if (!defpager_store_exclusive(store))
 		atomic64_add(unpopulated, &defpager_pool_unpopulated);
-	}
 	defpager_alert_check();
 }
 
@@ -524,31 +529,57 @@ static void defpager_stale_begin(struct defpager_object *object,
  */
 static s64 defpager_pool_lacks(struct defpager_store *store)
 {
-	return defpager_store_exclusive(store) ?
+	return !store || defpager_store_exclusive(store) ?
 	       0 : max_t(s64, -atomic64_read(&store->free), 0);
 }
 
 /*
- * Take @nr slots of @to, for what gives back @back slots to @from: within the pool
- * only the difference is taken.  All may be negative, see below.
+ * Has the pool what it has promised, but for what @from lacks?  It is about to get
+ * @more, and @from @back, which is of use to nobody else as far as it lacks that.
+ *
+ * Segments may fail, or be well again, at any moment; then it is taken to have less.
+ */
+static bool defpager_pool_covers(struct defpager_store *from, s64 back, s64 more)
+{
+	s64 lacks = defpager_pool_lacks(from);
+	s64 free;
+
+	smp_rmb(); /* the pool loses before the store does: defpager_account() */
+	free = atomic64_read(&defpager_pool_free) + more;
+	smp_rmb(); /* and gains after it */
+	lacks = min_t(s64, lacks, defpager_pool_lacks(from));
+	return free >= clamp_t(s64, back, 0, lacks) - lacks;
+}
+
+/*
+ * Take @nr slots of @to, for what gives back @back slots to @from: of the pool, only
+ * the difference.  All may be negative, see below.
  */
 static bool defpager_take_moving(struct defpager_store *from, s64 back,
 				 struct defpager_store *to, s64 nr)
 {
-	s64 floor = -defpager_pool_lacks(from);
-	s64 pooled = defpager_store_exclusive(to) ? 0 : nr;
+	s64 used = clamp_t(s64, back, 0, defpager_pool_lacks(from));
+	s64 pooled = 0;
 
+	if (!defpager_store_exclusive(to))
+		pooled += nr;
 	if (!defpager_store_exclusive(from))
 		pooled -= back;
 	if (!defpager_take(&to->free, nr))
 		return false;
-	if (!defpager_take_above(&defpager_pool_free, pooled, floor)) {
+	/* What there may be too little of is taken first, and given last. */
+	atomic64_sub(max_t(s64, pooled, 0), &defpager_pool_free);
+	smp_mb__after_atomic(); /* before the look at both */
+	if (!defpager_store_exclusive(to) && pooled + used > 0 &&
+	    !defpager_pool_covers(from, back, max_t(s64, -pooled, 0))) {
+		atomic64_add(max_t(s64, pooled, 0), &defpager_pool_free);
 		atomic64_add(nr, &to->free);
 		return false;
 	}
 	atomic64_add(nr, &to->promised);
 	atomic64_sub(back, &from->promised);
 	atomic64_add(back, &from->free);
+	atomic64_sub(min_t(s64, pooled, 0), &defpager_pool_free);
 	defpager_alert_check();
 	return true;
 }
@@ -723,18 +754,18 @@ bool defpager_space_close(struct defpager_segment *segment, u32 why, bool close)
 }
 
 /*
- * Give slots bitmaps until nothing is promised that there is not, @lacking from the
- * pool excepted.
+ * Give slots bitmaps until nothing is promised that there is not.  @from: a store
+ * that pages leave, whatever that lacks; or NULL.
  */
-static int defpager_cover(struct defpager_store *store, bool gone, s64 lacking)
+static int defpager_cover(struct defpager_store *store, bool gone,
+			  struct defpager_store *from)
 {
 	bool exclusive = defpager_store_exclusive(store);
 	int ret = 0;
 
 	while (!ret && !gone && atomic64_read(&store->free) < 0)
 		ret = defpager_populate_for(store, 0);
-	while (!ret && !exclusive &&
-	       atomic64_read(&defpager_pool_free) < -lacking)
+	while (!ret && !exclusive && !defpager_pool_covers(from, 0, 0))
 		ret = defpager_populate_for(NULL, 0);
 	return ret;
 }
@@ -755,7 +786,7 @@ int defpager_space_withdraw(struct defpager_segment *segment, bool gone)
 	lockdep_assert_held_write(defpager_borrow_lock(segment->store));
 	mutex_lock(&defpager_populate_lock);
 	defpager_space_close(segment, DEFPAGER_CLOSED_REMOVAL, true);
-	ret = defpager_cover(segment->store, gone, 0);
+	ret = defpager_cover(segment->store, gone, NULL);
 	if (ret)
 		defpager_space_close(segment, DEFPAGER_CLOSED_REMOVAL, false);
 	mutex_unlock(&defpager_populate_lock);
@@ -789,7 +820,7 @@ int defpager_space_recover(struct defpager_store *store, bool gone,
 	if (ret)
 		return ret;
 	mutex_lock(&defpager_populate_lock);
-	ret = defpager_cover(store, gone, defpager_pool_lacks(from));
+	ret = defpager_cover(store, gone, from);
 	mutex_unlock(&defpager_populate_lock);
 	defpager_borrow_resume(store);
 	return ret;

@@ -243,21 +243,25 @@ void __init defpager_sysfs_init(void);
 void defpager_sysfs_exit(void);
 
 /* In promise.c */
-extern struct mutex defpager_populate_lock;
 extern atomic64_t defpager_pool_free;
 extern atomic64_t defpager_pool_unpopulated;
 int defpager_promise(struct defpager_object *object, u64 nr);
 void defpager_unpromise(struct defpager_object *object, u64 nr);
 int defpager_promise_check(struct defpager_object *object, u64 nr);
-bool defpager_slot_uncount(struct defpager_object *object,
-			   struct defpager_store *store);
-void defpager_unpromise_stale(struct defpager_store *store);
-int defpager_rehome(struct defpager_object *object, struct defpager_store *from,
-		    struct defpager_store *to);
 u64 defpager_borrow_space(struct defpager_store *store, u64 max);
 void defpager_return_space(struct defpager_store *store, u64 nr);
 int defpager_borrow_pause(struct defpager_store *store);
 void defpager_borrow_resume(struct defpager_store *store);
+
+/* In rehome.c */
+int defpager_rehome(struct defpager_object *object, struct defpager_store *from,
+		    struct defpager_store *to);
+bool defpager_slot_uncount(struct defpager_object *object,
+			   struct defpager_store *store);
+void defpager_unpromise_stale(struct defpager_store *store);
+
+/* In capacity.c */
+extern struct mutex defpager_populate_lock;
 void defpager_lose_slot(struct defpager_store *store, bool pooled);
 int defpager_space_add(struct defpager_segment *segment);
 bool defpager_space_close(struct defpager_segment *segment, u32 why,

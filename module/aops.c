@@ -284,14 +284,17 @@ static bool defpager_dirty_folio(struct address_space *mapping,
 }
 
 /*
- * Could a clean folio never be read again?  Then it is to be written elsewhere,
- * if there is an elsewhere.
+ * Is a clean folio not to be dropped?  What could never be read again is to be
+ * written elsewhere, if there is an elsewhere.  And somebody may have written to it
+ * and not said so.
  */
 static bool defpager_save(struct folio *folio)
 {
+	struct defpager_object *object = defpager_object(folio->mapping->host);
+
 	if (!folio_test_uptodate(folio) ||
-	    !defpager_stranded(defpager_object(folio->mapping->host),
-			       folio->index))
+	    (!defpager_stranded(object, folio->index) &&
+	     !defpager_differs(object, folio)))
 		return false;
 	folio_set_checked(folio);
 	return true;

@@ -217,6 +217,7 @@ void defpager_protect_exit(struct defpager_store *store);
 struct page *defpager_protect(struct defpager_store *store,
 			      struct folio *folio, gfp_t gfp);
 int defpager_unprotect(struct defpager_store *store, struct folio *folio);
+bool defpager_differs(struct defpager_object *object, struct folio *folio);
 void defpager_bounce_free(struct page *page);
 int __init defpager_bounces_init(void);
 void defpager_bounces_exit(void);
@@ -426,6 +427,7 @@ void defpager_read_range(struct defpager_object *object, pgoff_t first,
 			 unsigned int nr);
 
 /* In pageout.c */
+bool defpager_folio_zero(struct folio *folio);
 int __init defpager_pageout_init(void);
 void defpager_pageout_exit(void);
 void defpager_pageout_start(struct defpager_object *object);

@@ -232,7 +232,7 @@ static unsigned int defpager_gather(struct address_space *mapping,
 	return nr;
 }
 
-static bool defpager_folio_zero(struct folio *folio)
+bool defpager_folio_zero(struct folio *folio)
 {
 	unsigned long i;
 	bool zero = true;

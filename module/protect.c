@@ -8,7 +8,10 @@
  * mapped.  What is on storage does not match its checksum then, and no harm is
  * done: the page is dirty again, so that it is written before anybody reads
  * that slot.  Encryption writes a copy, a bounce page, whose private field
- * tells the folio it is of.  The checksum is of what is written.
+ * tells the folio it is of.  The checksum is of the page, not of the copy.
+ *
+ * So it tells as well whether a page that nobody has marked is the same as its
+ * slot: there are writers who leave no mark.
  *
  * Each page is one unit of XTS.  Its tweak is the object's nonce and the index
  * of the page, so that equal pages look different, and each slot of a page that
@@ -45,14 +48,14 @@ static int defpager_sum_init(struct defpager_store *store)
 	return 0;
 }
 
-static u32 defpager_sum(struct defpager_store *store, struct page *page)
+static u32 defpager_sum(struct defpager_store *store, struct folio *folio)
 {
 	SHASH_DESC_ON_STACK(desc, store->sum);
 	__le32 sum = 0;
 	void *addr;
 
 	desc->tfm = store->sum;
-	addr = kmap_local_page(page);
+	addr = kmap_local_folio(folio, 0);
 	/* It only computes. */
 	WARN_ON_ONCE(crypto_shash_digest(desc, addr, PAGE_SIZE, (u8 *)&sum));
 	kunmap_local(addr);
@@ -179,7 +182,7 @@ struct page *defpager_protect(struct defpager_store *store, struct folio *folio,
 		page = defpager_encrypt(store, folio, gfp);
 	if (!IS_ERR(page) && store->sum)
 		defpager_map_set_sum(&object->map, folio->index,
-				     defpager_sum(store, page));
+				     defpager_sum(store, folio));
 	return page;
 }
 
@@ -195,13 +198,48 @@ int defpager_unprotect(struct defpager_store *store, struct folio *folio)
 {
 	struct defpager_object *object = defpager_object(folio->mapping->host);
 	struct page *page = folio_page(folio, 0);
+	int ret = 0;
 
-	if (store->sum && defpager_sum(store, page) !=
-			  defpager_map_sum(&object->map, folio->index))
-		return -EBADMSG;
 	if (store->cipher)
-		return defpager_crypt(store, folio, page, page, false);
-	return 0;
+		ret = defpager_crypt(store, folio, page, page, false);
+	if (!ret && store->sum && defpager_sum(store, folio) !=
+				  defpager_map_sum(&object->map, folio->index))
+		ret = -EBADMSG;
+	return ret;
+}
+
+/**
+ * defpager_differs() - is a page other than what its map entry says it is?
+ * @object: the object
+ * @folio: a folio of it that is locked, uptodate and not marked, and that nobody
+ *	can write to any more
+ *
+ * Context: does not sleep.
+ * Return: true if that is known: what it goes to keeps checksums, or it stays in
+ *	memory.
+ */
+bool defpager_differs(struct defpager_object *object, struct folio *folio)
+{
+	u64 entry = defpager_map_get(&object->map, folio->index);
+	struct defpager_segment *segment;
+	struct defpager_store *store;
+	bool differs = false;
+
+	/* The lock keeps the slot, and the slot its segment. */
+	rcu_read_lock();
+	if (defpager_entry_is_slot(entry)) {
+		segment = defpager_segment_of(entry);
+		store = segment ? segment->store : NULL;
+		if (store && store->sum)
+			differs = defpager_sum(store, folio) !=
+				  defpager_map_sum(&object->map, folio->index);
+	} else {
+		store = rcu_dereference(object->store);
+		if ((store && store->sum) || defpager_object_resident(object))
+			differs = !defpager_folio_zero(folio);
+	}
+	rcu_read_unlock();
+	return differs;
 }
 
 int defpager_protect_init(struct defpager_store *store)

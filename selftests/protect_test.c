@@ -3,6 +3,10 @@
  * Checksums and encryption: what is on the disk, and what comes of it when it
  * is changed there.
  */
+#include <linux/if_alg.h>
+#include <sys/socket.h>
+
+#include "contract_utils.h"
 #include "memory_utils.h"
 
 #include "kselftest_harness.h"
@@ -289,6 +293,93 @@ TEST_F(store, changed_page_is_a_read_error_if_checked)
 }
 
 /* Its pages are written again there, and verified and hidden as there. */
+/*
+ * A socket from which what was sent is received encrypted.  The kernel writes that to
+ * the receiver's page itself, if it is writable already, and marks nothing.
+ */
+static int cipher_socket(void)
+{
+	struct sockaddr_alg address = {
+		.salg_family = AF_ALG,
+		.salg_type = "skcipher",
+		.salg_name = "ecb(aes)",
+	};
+	int cipher, fd = -1;
+
+	if (system("modprobe -q algif_skcipher") < 0)
+		return -1;
+	cipher = socket(AF_ALG, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (cipher < 0)
+		return -1;
+	if (!bind(cipher, (void *)&address, sizeof(address)) &&
+	    !setsockopt(cipher, SOL_ALG, ALG_SET_KEY, "0123456789abcdef", 16))
+		fd = accept(cipher, NULL, NULL);
+	close(cipher);
+	return fd;
+}
+
+/* Sends a page of zeros and receives what has become of them. */
+static bool receive_page(int fd, char *page)
+{
+	char control[CMSG_SPACE(sizeof(uint32_t))] = { 0 };
+	char zeros[page_size()];
+	struct iovec iov = { zeros, page_size() };
+	struct msghdr message = {
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+	};
+	struct cmsghdr *operation = CMSG_FIRSTHDR(&message);
+
+	memset(zeros, 0, page_size());
+	operation->cmsg_level = SOL_ALG;
+	operation->cmsg_type = ALG_SET_OP;
+	operation->cmsg_len = CMSG_LEN(sizeof(uint32_t));
+	*(uint32_t *)CMSG_DATA(operation) = ALG_OP_ENCRYPT;
+	return sendmsg(fd, &message, 0) == (ssize_t)page_size() &&
+	       read(fd, page, page_size()) == (ssize_t)page_size();
+}
+
+/*
+ * Into a page that was read since it came in, and one that was a hole: both are
+ * mapped writable, and unchanged as far as anybody has said.
+ */
+TEST_F(store, what_is_received_without_a_mark_is_kept_if_checked)
+{
+	char *page = self->map + 3 * page_size();
+	char *hole = self->map + (PAGES - 1) * page_size();
+	char expected[page_size()];
+	int fd = cipher_socket();
+
+	if (fd < 0)
+		SKIP(return, "this kernel has no AF_ALG sockets");
+	fill(self->map, hole - self->map);
+	ASSERT_TRUE(object_out(self->object, 0, 0));
+	ASSERT_TRUE(filled(page, page - self->map));
+	ASSERT_EQ(0, *hole);
+	ASSERT_TRUE(receive_page(fd, page));
+	memcpy(expected, page, page_size());
+	ASSERT_FALSE(all_bytes(expected, page_size(), 0));
+	ASSERT_TRUE(receive_page(fd, hole));
+	EXPECT_EQ(0, memcmp(hole, expected, page_size()));
+	close(fd);
+
+	ASSERT_TRUE(object_out(self->object, 0, 0));
+	if (variant->flags & DEFPAGER_STORE_CHECKSUM) {
+		EXPECT_EQ(0, memcmp(page, expected, page_size()));
+		EXPECT_EQ(0, memcmp(hole, expected, page_size()));
+	} else {
+		/* Documented: nobody knows.  But it is nothing else. */
+		EXPECT_TRUE(filled(page, page - self->map) ||
+			    !memcmp(page, expected, page_size()));
+		EXPECT_TRUE(all_bytes(hole, page_size(), 0) ||
+			    !memcmp(hole, expected, page_size()));
+	}
+	/* All else is as it was. */
+	EXPECT_TRUE(all_filled(self->map, page - self->map));
+}
+
 TEST_F(store, pages_move_to_a_plain_store)
 {
 	int target = new_store(self->pager, "target", DEFPAGER_STORE_EXCLUSIVE);

@@ -376,8 +376,9 @@ struct defpager_backing_store_open {
  *	go to the store, only those of objects confined to it
  * @DEFPAGER_STORE_DISCARD: tell devices that can make use of it (TRIM) which
  *	slots hold nothing any more, some time after they were freed
- * @DEFPAGER_STORE_CHECKSUM: keep a checksum (CRC-32C) of each slot in memory;
- *	a page that comes back other than it was written is a read error
+ * @DEFPAGER_STORE_CHECKSUM: keep a checksum (CRC-32C) of each page in memory;
+ *	one that comes back other than it was written is a read error, and one
+ *	that was changed without a mark is written before it is dropped
  * @DEFPAGER_STORE_ENCRYPT: encrypt what is written (AES-256 in XTS mode), with a
  *	random key that never leaves the kernel and is gone with the store.
  *	Only what is in this store: pages of an object that belongs to the

@@ -475,11 +475,16 @@ static inline bool force_out(const struct reclaimer *reclaimer,
 			     const struct memory *memory)
 {
 	double deadline = now() + FORCE_OUT_SECONDS;
+	uint64_t left;
 	int round;
 
-	for (round = 0; resident_pages(memory) > UNSEEN_PAGES; round++) {
-		if (round >= FORCE_OUT_ROUNDS && now() >= deadline)
+	for (round = 0; (left = resident_pages(memory)) > UNSEEN_PAGES;
+	     round++) {
+		if (round >= FORCE_OUT_ROUNDS && now() >= deadline) {
+			fprintf(stderr, "# %ju pages stay after %d rounds\n",
+				(uintmax_t)left, round);
 			return false;
+		}
 		reclaim(reclaimer, memory);
 	}
 	return true;

@@ -23,6 +23,7 @@
 #include <linux/pagemap.h>
 #include <linux/random.h>
 #include <linux/scatterlist.h>
+#include <linux/sched/signal.h>
 
 #include "defpager.h"
 
@@ -38,10 +39,22 @@ static mempool_t *defpager_bounces;
 
 /* --- checksums ------------------------------------------------------------ */
 
+/*
+ * What is used for the first time is tested by the kernel, for which it waits a
+ * minute: a machine may be so busy that this does not suffice.
+ */
+static bool defpager_crypto_is_slow(int error)
+{
+	return error == -ETIMEDOUT && !fatal_signal_pending(current);
+}
+
 static int defpager_sum_init(struct defpager_store *store)
 {
-	struct crypto_shash *sum = crypto_alloc_shash("crc32c", 0, 0);
+	struct crypto_shash *sum;
 
+	do {
+		sum = crypto_alloc_shash("crc32c", 0, 0);
+	} while (defpager_crypto_is_slow(PTR_ERR_OR_ZERO(sum)));
 	if (IS_ERR(sum))
 		return PTR_ERR(sum) == -ENOENT ? -EOPNOTSUPP : PTR_ERR(sum);
 	store->sum = sum;
@@ -83,8 +96,10 @@ static int defpager_cipher_init(struct defpager_store *store)
 	int ret;
 
 	/* Not one that needs memory to page out. */
-	cipher = crypto_alloc_skcipher("xts(aes)", 0,
-				       CRYPTO_ALG_ALLOCATES_MEMORY);
+	do {
+		cipher = crypto_alloc_skcipher("xts(aes)", 0,
+					       CRYPTO_ALG_ALLOCATES_MEMORY);
+	} while (defpager_crypto_is_slow(PTR_ERR_OR_ZERO(cipher)));
 	if (IS_ERR(cipher))
 		return PTR_ERR(cipher) == -ENOENT ? -EOPNOTSUPP :
 						    PTR_ERR(cipher);

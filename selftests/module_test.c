@@ -44,13 +44,18 @@ static int open_module(void)
 	return file;
 }
 
+static int load_file(int file)
+{
+	return syscall(SYS_finit_module, file, "", 0) ? -errno : 0;
+}
+
 static int load(void)
 {
 	int file = open_module();
 	int ret;
 
 	must(file >= 0);
-	ret = syscall(SYS_finit_module, file, "", 0) ? -errno : 0;
+	ret = load_file(file);
 	close(file);
 	return ret;
 }
@@ -402,17 +407,19 @@ static bool works_or_is_not_there(int loaded)
 /* Those of the kernel, which loads it, and its own. */
 TEST_F_TIMEOUT(module, each_allocation_of_loading_fails, TIMEOUT)
 {
-	int nth, ret, failed = 0, fail;
+	int nth, ret, failed = 0, fail, file;
 	bool done = false;
 
 	if (!can_fail())
 		SKIP(return, "no fault injection in this kernel");
 	fail = open_fail_nth();
+	file = open_module();
+	ASSERT_LE(0, file);
 	ASSERT_EQ(0, unload());
 	for (nth = 1; !done; nth++) {
 		ASSERT_GT(MAX_NTH, nth);
 		fail_nth(fail, nth);
-		ret = load();
+		ret = load_file(file);
 		done = nothing_failed(fail);
 		failed += !!ret;
 		EXPECT_TRUE(works_or_is_not_there(ret)) {
@@ -424,6 +431,7 @@ TEST_F_TIMEOUT(module, each_allocation_of_loading_fails, TIMEOUT)
 	/* The module's own come last. */
 	EXPECT_LT(10, failed);
 	close(fail);
+	close(file);
 	ASSERT_EQ(0, load());
 }
 

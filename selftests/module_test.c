@@ -10,15 +10,13 @@
 #include <pthread.h>
 #include <sys/utsname.h>
 
-#include "fail_utils.h"
 #include "faulty_utils.h"
 #include "sysfs_utils.h"
 
 #include "kselftest_harness.h"
 
-#define TIMEOUT 600
+#define TIMEOUT 300
 #define ROUNDS 20
-#define MAX_NTH 5000
 
 static int open_module(void)
 {
@@ -44,18 +42,13 @@ static int open_module(void)
 	return file;
 }
 
-static int load_file(int file)
-{
-	return syscall(SYS_finit_module, file, "", 0) ? -errno : 0;
-}
-
 static int load(void)
 {
 	int file = open_module();
 	int ret;
 
 	must(file >= 0);
-	ret = load_file(file);
+	ret = syscall(SYS_finit_module, file, "", 0) ? -errno : 0;
 	close(file);
 	return ret;
 }
@@ -384,55 +377,6 @@ TEST_F_TIMEOUT(module, segment_added_at_once_has_its_directory, TIMEOUT)
 		ASSERT_EQ(0, pthread_join(thread, NULL));
 		ASSERT_EQ(1, there);
 	}
-}
-
-/* An allocation that fails: the module works all the same, or is not there. */
-static bool works_or_is_not_there(int loaded)
-{
-	struct memory memory;
-	int pager;
-
-	if (loaded)
-		return loaded == -ENOMEM && access("/dev/defpager", F_OK) &&
-		       unload() == -ENOENT;
-	pager = pager_open_with_space();
-	memory = memory_create(pager, MIB(1));
-	close(pager);
-	fill_all(&memory, 1);
-	loaded = verify_all(&memory, 1);
-	memory_destroy(&memory);
-	return loaded && unload() == 0;
-}
-
-/* Those of the kernel, which loads it, and its own. */
-TEST_F_TIMEOUT(module, each_allocation_of_loading_fails, TIMEOUT)
-{
-	int nth, ret, failed = 0, fail, file;
-	bool done = false;
-
-	if (!can_fail())
-		SKIP(return, "no fault injection in this kernel");
-	fail = open_fail_nth();
-	file = open_module();
-	ASSERT_LE(0, file);
-	ASSERT_EQ(0, unload());
-	for (nth = 1; !done; nth++) {
-		ASSERT_GT(MAX_NTH, nth);
-		fail_nth(fail, nth);
-		ret = load_file(file);
-		done = nothing_failed(fail);
-		failed += !!ret;
-		EXPECT_TRUE(works_or_is_not_there(ret)) {
-			TH_LOG("allocation %d: %s", nth, strerror(-ret));
-		}
-	}
-	EXPECT_EQ(0, ret);
-	TH_LOG("%d of %d allocations failed it", failed, nth - 2);
-	/* The module's own come last. */
-	EXPECT_LT(10, failed);
-	close(fail);
-	close(file);
-	ASSERT_EQ(0, load());
 }
 
 TEST_HARNESS_MAIN

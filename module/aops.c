@@ -291,10 +291,17 @@ static bool defpager_dirty_folio(struct address_space *mapping,
 static bool defpager_save(struct folio *folio)
 {
 	struct defpager_object *object = defpager_object(folio->mapping->host);
+	struct defpager_segment *segment = NULL;
+	u64 entry;
 
-	if (!folio_test_uptodate(folio) ||
-	    (!defpager_stranded(object, folio->index) &&
-	     !defpager_differs(object, folio)))
+	if (!folio_test_uptodate(folio))
+		return false;
+	/* The lock keeps the slot, and the slot its segment. */
+	entry = defpager_map_get(&object->map, folio->index);
+	if (defpager_entry_is_slot(entry))
+		segment = defpager_segment_of(entry);
+	if (!(segment && defpager_stranded(segment)) &&
+	    !defpager_differs(segment, folio))
 		return false;
 	folio_set_checked(folio);
 	return true;

@@ -134,7 +134,7 @@ static inline bool defpager_device_gone(struct defpager_segment *segment)
 bool defpager_look_gone(struct defpager_segment *segment);
 void defpager_write_failed(struct defpager_segment *segment, u64 slot,
 			   bool dead);
-bool defpager_stranded(struct defpager_object *object, pgoff_t index);
+bool defpager_stranded(struct defpager_segment *segment);
 
 /* Something was written.  Context: any, interrupts included. */
 static inline void defpager_write_succeeded(struct defpager_segment *segment)
@@ -217,7 +217,7 @@ void defpager_protect_exit(struct defpager_store *store);
 struct page *defpager_protect(struct defpager_store *store,
 			      struct folio *folio, gfp_t gfp);
 int defpager_unprotect(struct defpager_store *store, struct folio *folio);
-bool defpager_differs(struct defpager_object *object, struct folio *folio);
+bool defpager_differs(struct defpager_segment *segment, struct folio *folio);
 void defpager_bounce_free(struct page *page);
 int __init defpager_bounces_init(void);
 void defpager_bounces_exit(void);

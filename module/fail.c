@@ -128,21 +128,14 @@ void defpager_write_failed(struct defpager_segment *segment, u64 slot,
 }
 
 /**
- * defpager_stranded() - is a page on a device that is gone?
- * @object: its object
- * @index: its page index; its folio is locked
+ * defpager_stranded() - is what a segment has on a device that is gone?
+ * @segment: the segment
  *
- * Reclaim asks this of each clean folio.  That no I/O has failed yet says
+ * Reclaim asks this of each clean folio's.  That no I/O has failed yet says
  * nothing: writing may have ended just before the device went.
  */
-bool defpager_stranded(struct defpager_object *object, pgoff_t index)
+bool defpager_stranded(struct defpager_segment *segment)
 {
-	u64 entry = defpager_map_get(&object->map, index);
-	struct defpager_segment *segment;
-
-	if (!defpager_entry_is_slot(entry))
-		return false;
-	segment = defpager_segment_of(entry);
 	return READ_ONCE(segment->failures.gone) || defpager_look_gone(segment);
 }
 

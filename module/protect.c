@@ -75,6 +75,16 @@ static u32 defpager_sum(struct defpager_store *store, struct folio *folio)
 	return le32_to_cpu(sum);
 }
 
+/* Is a page what was written, as far as a checksum tells? */
+static bool defpager_sum_fits(struct defpager_store *store, struct folio *folio)
+{
+	struct defpager_object *object = defpager_object(folio->mapping->host);
+
+	return !store->sum ||
+	       defpager_sum(store, folio) ==
+	       defpager_map_sum(&object->map, folio->index);
+}
+
 /* --- encryption ----------------------------------------------------------- */
 
 static int defpager_cipher_key(struct crypto_skcipher *cipher)
@@ -211,50 +221,39 @@ struct page *defpager_protect(struct defpager_store *store, struct folio *folio,
  */
 int defpager_unprotect(struct defpager_store *store, struct folio *folio)
 {
-	struct defpager_object *object = defpager_object(folio->mapping->host);
 	struct page *page = folio_page(folio, 0);
 	int ret = 0;
 
 	if (store->cipher)
 		ret = defpager_crypt(store, folio, page, page, false);
-	if (!ret && store->sum && defpager_sum(store, folio) !=
-				  defpager_map_sum(&object->map, folio->index))
+	if (!ret && !defpager_sum_fits(store, folio))
 		ret = -EBADMSG;
 	return ret;
 }
 
 /**
  * defpager_differs() - is a page other than what its map entry says it is?
- * @object: the object
- * @folio: a folio of it that is locked, uptodate and not marked, and that nobody
- *	can write to any more
+ * @segment: that of its slot, or NULL if it has none
+ * @folio: a folio of one page that is locked, uptodate and not marked, and that
+ *	nobody can write to any more
  *
  * Context: does not sleep.
  * Return: true if that is known: what it goes to keeps checksums, or it stays in
  *	memory.
  */
-bool defpager_differs(struct defpager_object *object, struct folio *folio)
+bool defpager_differs(struct defpager_segment *segment, struct folio *folio)
 {
-	u64 entry = defpager_map_get(&object->map, folio->index);
-	struct defpager_segment *segment;
-	struct defpager_store *store;
-	bool differs = false;
+	struct defpager_object *object = defpager_object(folio->mapping->host);
+	struct defpager_store *home;
+	bool known;
 
-	/* The lock keeps the slot, and the slot its segment. */
+	if (segment)
+		return !defpager_sum_fits(segment->store, folio);
 	rcu_read_lock();
-	if (defpager_entry_is_slot(entry)) {
-		segment = defpager_segment_of(entry);
-		store = segment ? segment->store : NULL;
-		if (store && store->sum)
-			differs = defpager_sum(store, folio) !=
-				  defpager_map_sum(&object->map, folio->index);
-	} else {
-		store = rcu_dereference(object->store);
-		if ((store && store->sum) || defpager_object_resident(object))
-			differs = !defpager_folio_zero(folio);
-	}
+	home = rcu_dereference(object->store);
+	known = (home && home->sum) || defpager_object_resident(object);
 	rcu_read_unlock();
-	return differs;
+	return known && !defpager_folio_zero(folio);
 }
 
 int defpager_protect_init(struct defpager_store *store)

@@ -40,15 +40,9 @@ FIXTURE_SETUP(killed)
 		SKIP(_exit(KSFT_SKIPPED), "%s", missing);
 	self->stores = stores_open();
 	ASSERT_EQ(0, stores_clear(&self->stores));
-	self->store = store_new(&self->stores, "slow", 0, 0,
-				DEFPAGER_STORE_EXCLUSIVE |
-				DEFPAGER_STORE_DISCARD);
-	self->device = faulty_new("slow", 0, SEGMENT);
-	slow_set(&self->device, 0, 0);
-	self->segment = segment_on(self->store, &self->device);
-	*memory = memory_create_in(self->stores.pager, self->store,
-				   PAGES(OBJECT_PAGES));
-	ASSERT_EQ(0, madvise(memory->map, memory->size, MADV_RANDOM));
+	self->store = slow_store_new(&self->stores, &self->device,
+				     &self->segment);
+	*memory = slow_memory_create(&self->stores, self->store, OBJECT_PAGES);
 	fill_all(memory, 1);
 	ASSERT_TRUE(evict(memory));
 }
@@ -241,6 +235,33 @@ TEST_F_TIMEOUT(killed, while_a_segment_is_removed, TIMEOUT)
 	slow_set(&self->device, 0, 0);
 	fill_all(&self->memory, 2);
 	expect_all_well(_metadata, self, 2);
+}
+
+static void move_objects(FIXTURE_DATA(killed) *self)
+{
+	int from = store_of_name(&self->stores, "from");
+
+	must(store_delete(from, self->store) == 0);
+}
+
+/* What is being discarded may be what they need. */
+TEST_F_TIMEOUT(killed, while_objects_move, TIMEOUT)
+{
+	int from = store_with_space(&self->stores, "from", 0,
+				    DEFPAGER_STORE_EXCLUSIVE, MIB(1));
+	struct memory moving = memory_create_in(self->stores.pager, from,
+						MIB(1));
+
+	fill_all(&moving, 3);
+	ASSERT_TRUE(discard_hangs(&self->device, &self->memory));
+	expect_killed(_metadata, self, move_objects, SYS_ioctl);
+	EXPECT_STREQ("from", memory_info(&moving).backing_store);
+
+	slow_set(&self->device, 0, 0);
+	EXPECT_EQ(0, store_delete(from, self->store));
+	EXPECT_TRUE(verify_all(&moving, 3));
+	memory_destroy(&moving);
+	close(from);
 }
 
 TEST_HARNESS_MAIN

@@ -53,15 +53,9 @@ FIXTURE_SETUP(slow)
 		SKIP(_exit(KSFT_SKIPPED), "%s", missing);
 	self->stores = stores_open();
 	ASSERT_EQ(0, stores_clear(&self->stores));
-	self->store = store_new(&self->stores, "slow", 0, 0,
-				DEFPAGER_STORE_EXCLUSIVE |
-				DEFPAGER_STORE_DISCARD);
-	self->device = faulty_new("slow", 0, MIB(8));
-	slow_set(&self->device, 0, 0);
-	self->segment = segment_on(self->store, &self->device);
-	*memory = memory_create_in(self->stores.pager, self->store,
-				   PAGES(OBJECT_PAGES));
-	ASSERT_EQ(0, madvise(memory->map, memory->size, MADV_RANDOM));
+	self->store = slow_store_new(&self->stores, &self->device,
+				     &self->segment);
+	*memory = slow_memory_create(&self->stores, self->store, OBJECT_PAGES);
 	fill(memory, 0, STORED_PAGES, 1);
 	ASSERT_TRUE(evict(memory));
 	ASSERT_EQ(STORED_PAGES, stored_pages(memory));

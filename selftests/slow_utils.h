@@ -36,6 +36,30 @@ static inline const char *slow_missing(void)
 	return NULL;
 }
 
+/* A store of one's own, which discards, with a segment on a device that is not slow yet. */
+static inline int slow_store_new(struct stores *stores, struct faulty *device,
+				 uint64_t *segment)
+{
+	int store = store_new(stores, "slow", 0, 0,
+			      DEFPAGER_STORE_EXCLUSIVE | DEFPAGER_STORE_DISCARD);
+
+	*device = faulty_new("slow", 0, MIB(8));
+	slow_set(device, 0, 0);
+	*segment = segment_on(store, device);
+	return store;
+}
+
+/* Pages of it are brought in one by one. */
+static inline struct memory slow_memory_create(struct stores *stores, int store,
+					       uint64_t pages)
+{
+	struct memory memory = memory_create_in(stores->pager, store,
+						PAGES(pages));
+
+	must(madvise(memory.map, memory.size, MADV_RANDOM) == 0);
+	return memory;
+}
+
 /* A write, or what counts as one, has got as far as the device. */
 static inline bool device_is_writing(const struct faulty *slow)
 {

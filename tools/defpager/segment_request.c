@@ -51,12 +51,11 @@ static int open_device(struct segment_request *request)
 	}
 	/* Not O_EXCL: the claim would be in the way of the pager's own. */
 	device = open(path, O_RDWR | O_CLOEXEC);
-	if (device < 0 || fstat(device, &st) < 0) {
+	if (device < 0)
 		explain(OP_DEVICE_OPEN, request->name, -errno);
-		return -1;
-	}
 	/* Not what the path led to before: udev may have moved it. */
-	request->device_number = st.st_rdev;
+	else if (!fstat(device, &st))
+		request->device_number = st.st_rdev;
 	return device;
 }
 
@@ -141,7 +140,6 @@ static bool in_use(const struct segment_request *request)
 	if (each_segment(NULL, is_on_device, (void *)request) > 0)
 		return false;
 	fd = open(request->path, O_RDONLY | O_EXCL | O_CLOEXEC);
-
 	if (fd < 0)
 		return errno == EBUSY;
 	close(fd);

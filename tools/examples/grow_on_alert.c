@@ -26,7 +26,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <libdefpager.h>
+#include "../defpager/defpager.h"
 
 struct spare {
 	const char *path;
@@ -121,27 +121,6 @@ static void wait_for_alert(int store)
 		fail("the store has been deleted");
 }
 
-static uint64_t bytes(const char *text)
-{
-	static const char suffixes[] = "KMGT";
-	const char *suffix;
-	uint64_t number;
-	int shift = 0;
-	char *end;
-
-	errno = 0;
-	number = strtoull(text, &end, 10);
-	suffix = *end ? strchr(suffixes, *end) : NULL;
-	if (suffix) {
-		shift = 10 * (suffix - suffixes + 1);
-		end++;
-	}
-	if (errno || *text < '0' || *text > '9' || *end ||
-	    number > UINT64_MAX >> shift)
-		fail("%s: is no number of bytes", text);
-	return number << shift;
-}
-
 int main(int argc, char **argv)
 {
 	int nr_spares = argc - 3;
@@ -151,7 +130,8 @@ int main(int argc, char **argv)
 
 	if (nr_spares < 1)
 		fail("usage: grow_on_alert STORE BYTES DEVICE...");
-	low = bytes(argv[2]);
+	if (!parse_size(argv[2], &low))
+		fail("%s: is no number of bytes", argv[2]);
 	spares = calloc(nr_spares, sizeof(*spares));
 	if (!spares)
 		fail("out of memory");

@@ -6,6 +6,7 @@
  * Needs a disk, and null_blk for one that is slow or fails.
  */
 #include "event_utils.h"
+#include "null_blk_utils.h"
 #include "store_utils.h"
 
 #include "kselftest_harness.h"
@@ -62,31 +63,28 @@ static bool is_event(struct event event, const char *what, const char *store,
 
 /* --- A device that is slow, or fails ------------------------------------- */
 
-#define NULLB "/sys/kernel/config/nullb/nullb0"
 #define SLOW_MIB 16
 #define SLOW_NSEC 100000000
 #define BAD_SECTORS "0-32767"
 
-/* A disk in memory, each of whose requests takes a while; or -1. */
-static int slow_device(void)
+/* Each of its requests takes a while. */
+static struct null_blk slow_device(void)
 {
-	if (system("modprobe -q null_blk nr_devices=0") || mkdir(NULLB, 0755))
-		return -1;
-	must(!write_text(NULLB "/size", "%d", SLOW_MIB));
-	must(!write_text(NULLB "/memory_backed", "1"));
-	must(!write_text(NULLB "/irqmode", "2"));
-	must(!write_text(NULLB "/completion_nsec", "%d", SLOW_NSEC));
-	must(!write_text(NULLB "/power", "1"));
-	must(wait_until(!access("/dev/nullb0", F_OK)));
-	return open("/dev/nullb0", O_RDWR | O_CLOEXEC);
+	struct null_blk slow = null_blk_new("slowevents", MIB(SLOW_MIB));
+
+	must(!null_blk_set(&slow, "irqmode", 2));
+	must(!null_blk_set(&slow, "completion_nsec", SLOW_NSEC));
+	null_blk_start(&slow);
+	return slow;
 }
 
-static void slow_device_remove(int device)
+/* @change: "+" or "-", and which sectors. */
+static void set_bad_sectors(const struct null_blk *slow, const char *change)
 {
-	if (device < 0)
-		return;
-	close(device);
-	must(!rmdir(NULLB));
+	char path[128];
+
+	null_blk_path(slow, "badblocks", path);
+	must(!write_text(path, "%s", change));
 }
 
 /* --- The tests ------------------------------------------------------------ */
@@ -98,12 +96,12 @@ FIXTURE(drain)
 	int store;
 	uint64_t segment;
 	struct memory memory;
-	int slow;
+	struct null_blk slow;		/* if it has a name */
 };
 
 FIXTURE_SETUP(drain)
 {
-	self->slow = -1;
+	self->slow.name[0] = '\0';
 	self->stores = stores_open();
 	ASSERT_EQ(0, stores_clear(&self->stores));
 	self->store = store_new(&self->stores, "drained", 0, 0,
@@ -120,7 +118,8 @@ FIXTURE_TEARDOWN(drain)
 	close(self->store);
 	close(self->events);
 	stores_close(&self->stores);
-	slow_device_remove(self->slow);
+	if (self->slow.name[0])
+		null_blk_destroy(&self->slow);
 }
 
 /* An object on this segment, the only one yet; and space for it elsewhere. */
@@ -258,10 +257,10 @@ TEST_F_TIMEOUT(drain, long_one_shows_progress_and_is_interrupted, TIMEOUT)
 	pid_t pid;
 	int i;
 
-	self->slow = slow_device();
-	if (self->slow < 0)
+	if (!null_blk_works())
 		SKIP(return, "no null_blk");
-	self->segment = segment_at(self->store, self->slow, 0, size);
+	self->slow = slow_device();
+	self->segment = segment_at(self->store, self->slow.fd, 0, size);
 	ASSERT_TRUE(set_up_object(self, size));
 
 	pid = remove_in_child(self, -1);
@@ -302,10 +301,10 @@ TEST_F_TIMEOUT(drain, what_another_one_left_begins_anew, TIMEOUT)
 	struct event event;
 	pid_t pid;
 
-	self->slow = slow_device();
-	if (self->slow < 0)
+	if (!null_blk_works())
 		SKIP(return, "no null_blk");
-	self->segment = segment_at(self->store, self->slow, 0, size);
+	self->slow = slow_device();
+	self->segment = segment_at(self->store, self->slow.fd, 0, size);
 	ASSERT_TRUE(set_up_object(self, size));
 
 	pid = remove_in_child(self, target);
@@ -334,7 +333,7 @@ TEST_F_TIMEOUT(drain, what_another_one_left_begins_anew, TIMEOUT)
 /* The null_blk of 6.1 forgets about bad blocks when it completes by a timer. */
 static bool bad_sectors_are_bad(void)
 {
-	int fd = open("/dev/nullb0", O_RDONLY | O_DIRECT | O_CLOEXEC);
+	int fd = open("/dev/slowevents", O_RDONLY | O_DIRECT | O_CLOEXEC);
 	void *buffer;
 	bool bad;
 
@@ -349,13 +348,13 @@ TEST_F_TIMEOUT(drain, page_that_cannot_be_read_fails_it, TIMEOUT)
 {
 	struct event event;
 
-	self->slow = slow_device();
-	if (self->slow < 0)
+	if (!null_blk_works())
 		SKIP(return, "no null_blk");
-	self->segment = segment_at(self->store, self->slow, 0, MIB(1));
+	self->slow = slow_device();
+	self->segment = segment_at(self->store, self->slow.fd, 0, MIB(1));
 	ASSERT_TRUE(set_up_object(self, MIB(1)));
 
-	must(!write_text(NULLB "/badblocks", "+" BAD_SECTORS));
+	set_bad_sectors(&self->slow, "+" BAD_SECTORS);
 	if (!bad_sectors_are_bad())
 		SKIP(return, "this null_blk reads bad blocks");
 	EXPECT_EQ(-EIO, segment_remove(self->store, self->segment, -1));
@@ -363,7 +362,7 @@ TEST_F_TIMEOUT(drain, page_that_cannot_be_read_fails_it, TIMEOUT)
 	EXPECT_TRUE(is_event(event, "begin", "drained", self->segment));
 	event = next_step(self->events);
 	EXPECT_TRUE(is_event(event, "failed", "drained", self->segment));
-	must(!write_text(NULLB "/badblocks", "-" BAD_SECTORS));
+	set_bad_sectors(&self->slow, "-" BAD_SECTORS);
 	EXPECT_EQ(0, segment_remove(self->store, self->segment, -1));
 	EXPECT_TRUE(verify_all(&self->memory, 1));
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # What every script which needs Debian packages or the cache shares. Source it
 # from bash; it defines functions and DEFPAGER_CACHE and does nothing else.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Print how many thousand times per second this machine's time stamp counter
  * ticks. An emulated processor shows its guest the same counter, and a guest's

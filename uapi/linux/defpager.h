@@ -450,9 +450,9 @@ struct defpager_backing_store_create {
  * @free_bytes: out: the part of @total_bytes that is promised to nobody
  *	(bs_pages_free)
  * @reserved_bytes: out: promised to pages of objects confined to the store,
- *	or taken by pages of objects that belong to the pager, or needed for
- *	those of them that have not been paged out yet: of all stores that may
- *	get them, the one that would
+ *	or taken there by pages of objects that are confined to none, and what
+ *	pages of these that are still in memory would take here if they were
+ *	paged out now
  * @used_bytes: out: the part of @reserved_bytes and @failing_bytes that holds a
  *	paged-out page
  * @bad_bytes: out: retired after a write error, not used again
@@ -537,8 +537,8 @@ enum defpager_alert_flags {
  * @free_bytes: out: @free_bytes of &struct defpager_backing_store_info now
  *
  * Fd: a backing store descriptor. Privilege: CAP_SYS_ADMIN, since an event is
- * also broadcast.  Blocks while a device of the store, or of the pool if that may
- * use the store, takes to discard, and a fatal signal ends that.
+ * also broadcast.  Blocks while a device of the store discards, or, if the store
+ * is not exclusive, a device of any other that is not; a fatal signal ends that.
  *
  * Stands for default_pager_triggers() and the space alerts of its clients.
  *

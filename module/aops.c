@@ -35,7 +35,7 @@ static int defpager_first_touch(struct defpager_object *object, pgoff_t index)
 	u64 nr = defpager_object_prepaid(object) ? 0 : 1;
 	int ret;
 
-	ret = defpager_map_prepare(&object->map, index, GFP_KERNEL);
+	ret = defpager_map_prepare(object, index);
 	if (!ret && nr)
 		ret = defpager_promise(object, nr);
 	if (!ret && !defpager_map_claim(&object->map, index) && nr)

@@ -19,6 +19,16 @@
 #error "defpager needs Linux 6.1 or later"
 #endif
 
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0) && \
+	LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+/*
+ * From 6.7 on, a mapping that may be written to is counted after ->mmap has
+ * looked at the seals, which it must not be, see seal.c.  6.12 put that right,
+ * and nothing between these two has ever been tried.
+ */
+#error "defpager does not know this kernel: use 6.1 to 6.5, or 6.12 or later"
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 /* 6.3: ->setattr and its helpers take a mnt_idmap, not a user_namespace. */
 #define mnt_idmap user_namespace

@@ -351,7 +351,7 @@ static inline void defpager_alert_check(void)
 int __init defpager_map_init_cache(void);
 void defpager_map_exit_cache(void);
 void defpager_map_init(struct defpager_map *map);
-int defpager_map_prepare(struct defpager_map *map, pgoff_t index, gfp_t gfp);
+int defpager_map_prepare(struct defpager_object *object, pgoff_t index);
 u64 defpager_map_get(struct defpager_map *map, pgoff_t index);
 void defpager_map_set(struct defpager_map *map, pgoff_t index, u64 entry);
 void defpager_map_set_sum(struct defpager_map *map, pgoff_t index, u32 sum);

@@ -36,12 +36,14 @@ static bool defpager_discard_run(struct defpager_segment *segment, u32 *chunk)
 	if (nr) {
 		/*
 		 * A device that fails to do so has lost nothing; on another
-		 * medium it would be somebody else's.
+		 * medium it would be somebody else's.  No I/O is waited for to
+		 * get memory: it may be that of a file system on an object,
+		 * which waits for the space that we have borrowed.
 		 */
 		if (!defpager_device_gone(segment) &&
 		    !blkdev_issue_discard(segment->bdev, segment->first_sector +
 					  defpager_sectors(slot),
-					  defpager_sectors(nr), GFP_KERNEL))
+					  defpager_sectors(nr), GFP_NOIO))
 			atomic64_add(nr, &segment->discarded);
 		defpager_slots_discard_end(&segment->slots, slot, nr);
 	}

@@ -206,15 +206,15 @@ static int defpager_punch(struct inode *inode, loff_t pos, loff_t end)
 }
 
 /* Make sure that the entries of a range can be set; may be interrupted. */
-static int defpager_prepare_range(struct defpager_map *map, pgoff_t index,
-				  pgoff_t last)
+static int defpager_prepare_range(struct defpager_object *object,
+				  pgoff_t index, pgoff_t last)
 {
 	int ret = 0;
 
 	for (; !ret && index <= last;
 	     index = round_down(index, DEFPAGER_LEAF_PAGES) +
 		     DEFPAGER_LEAF_PAGES) {
-		ret = defpager_map_prepare(map, index, GFP_KERNEL);
+		ret = defpager_map_prepare(object, index);
 		if (signal_pending(current))
 			ret = -EINTR;
 		cond_resched();
@@ -254,7 +254,7 @@ static int defpager_reserve(struct defpager_object *object, pgoff_t first,
 	if (ret || !nr)
 		return ret;
 	/* It may take long: not with the lock.  i_rwsem keeps it there. */
-	ret = defpager_prepare_range(&object->map, first, last);
+	ret = defpager_prepare_range(object, first, last);
 	if (ret)
 		return ret;
 	filemap_invalidate_lock(mapping);

@@ -11,6 +11,7 @@
  * Leaves are of a SLAB_TYPESAFE_BY_RCU cache for the same readers: what they
  * look into may have become a leaf of another object meanwhile, but a leaf.
  */
+#include <linux/pagemap.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
@@ -84,16 +85,21 @@ static void defpager_leaf_set(struct defpager_leaf *leaf, pgoff_t index,
 
 /**
  * defpager_map_prepare() - make sure that an entry can be set
- * @map: the map of an object
+ * @object: an object
  * @index: page index of the entry
- * @gfp: how to allocate
  *
- * Context: sleeps if @gfp says so; mapping->invalidate_lock or i_rwsem is
- *	held, which keeps truncation from freeing the leaf again.
+ * It allocates as folios of the object are allocated.  A loop device has those
+ * not wait for file systems: one that is on the object may wait for a write to
+ * it, which waits for the locks of whoever calls this.
+ *
+ * Context: sleeps; mapping->invalidate_lock or i_rwsem is held, which keeps
+ *	truncation from freeing the leaf again.
  * Return: 0 or -ENOMEM.
  */
-int defpager_map_prepare(struct defpager_map *map, pgoff_t index, gfp_t gfp)
+int defpager_map_prepare(struct defpager_object *object, pgoff_t index)
 {
+	gfp_t gfp = mapping_gfp_constraint(object->inode.i_mapping, GFP_KERNEL);
+	struct defpager_map *map = &object->map;
 	struct defpager_leaf *leaf, *old;
 
 	if (xa_load(&map->leaves, index >> DEFPAGER_LEAF_SHIFT))

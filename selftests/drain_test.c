@@ -243,7 +243,11 @@ static void expect_refusal(struct __test_metadata *_metadata,
 	removal = segment_removal(self->segment[segment], -1);
 	removal.moved_bytes = removal.error_object = 0x4711;
 	copy = removal;
-	/* Pages are out a moment before the writes are said to have ended. */
+	/*
+	 * What was moved before is still being written, and pages are out a
+	 * moment before the writes are said to have ended.
+	 */
+	ASSERT_TRUE(evict(&self->memory));
 	ASSERT_TRUE(wait_until(!segment_state(self->store,
 					      self->segment[segment])
 					.in_flight_bytes));

@@ -462,29 +462,32 @@ static inline void reclaim(const struct reclaimer *reclaimer,
 
 /*
  * An emulated machine on a busy host is slow, and with a kernel that checks
- * itself so slow that a round may take longer than all of them elsewhere.
+ * itself so slow that a round may take longer than all of them elsewhere: both
+ * have to be over.
  */
 #define FORCE_OUT_SECONDS 240
-#define FORCE_OUT_ROUNDS 10
+#define FORCE_OUT_ROUNDS 40
 
 /*
  * Page-out is asynchronous, in that reclaim asks for a page, a worker writes
- * it, and reclaim frees it when it comes by again. So it takes several rounds.
+ * it, and reclaim frees it when it comes by again. So it takes several rounds;
+ * and many with the classic LRU, which looks at its active list now and then.
  */
 static inline bool force_out(const struct reclaimer *reclaimer,
 			     const struct memory *memory)
 {
-	double deadline = now() + FORCE_OUT_SECONDS;
+	double begin = now();
 	uint64_t left;
 	int round;
 
 	for (round = 0; (left = resident_pages(memory)) > UNSEEN_PAGES;
 	     round++) {
-		if (round >= FORCE_OUT_ROUNDS && now() >= deadline) {
-			fprintf(stderr, "# %ju pages stay after %d rounds\n",
-				(uintmax_t)left, round);
+		if (round && round % 10 == 0)
+			fprintf(stderr, "# %ju pages stay after %d rounds, %.0f s\n",
+				(uintmax_t)left, round, now() - begin);
+		if (round >= FORCE_OUT_ROUNDS &&
+		    now() >= begin + FORCE_OUT_SECONDS)
 			return false;
-		}
 		reclaim(reclaimer, memory);
 	}
 	return true;

@@ -18,7 +18,7 @@ comma	:= ,
 options	= $(foreach item,$(subst $(comma), ,$(2)),$(1) $(item))
 
 .PHONY: all module tools selftests packages demo check check-long mutate \
-	bench lint install dkms uninstall clean help
+	bench lint install dkms deb uninstall clean help
 
 all: module tools selftests	## build module, library, tool and tests
 
@@ -82,6 +82,14 @@ dkms:		## have DKMS build and install the module, for each new kernel, too
 		$(DKMS_SOURCES)/defpager-$(VERSION)
 	$(DKMS) add defpager/$(VERSION)
 	$(DKMS) install defpager/$(VERSION) -k $(KVER)
+
+# From a copy, because packages are put beside the sources that they are made of.
+deb:		## build Debian packages in build/deb/: tool, module for DKMS, library
+	rm -rf $(BUILD)/deb
+	mkdir -p $(BUILD)/deb/defpager
+	cp -r Kbuild Makefile COPYING dkms.conf debian module uapi tools \
+		$(BUILD)/deb/defpager
+	cd $(BUILD)/deb/defpager && dpkg-buildpackage -b -us -uc
 
 # Where modules_install puts it depends on the kernel, and how it is packed.
 uninstall:	## remove what install has installed, for KVER= and PREFIX=

@@ -414,18 +414,25 @@ static inline void madvise_pageout(const struct memory *memory)
 }
 
 /*
- * Reads so many bytes of holes, each page of which takes memory; and again:
- * the classic LRU keeps pages that were used twice from those used once, so
- * what is to be displaced could stay on the active list for ever. Reading what
- * was evicted a moment ago tells it that its list is out of date.
+ * Touches so many bytes of holes, each page of which takes memory. The classic LRU
+ * keeps pages that were used twice from those used once: what is to be displaced
+ * could stay on the active list for ever, which is not looked at while it is the
+ * shorter one. So each page is used twice more, by read(), which takes any number
+ * of times in a row for one.
  */
 static inline void displace(int pager, uint64_t bytes)
 {
 	struct memory ballast = memory_create(pager, bytes);
 	uint64_t page, count = memory_pages(&ballast);
+	char byte;
 
-	for (page = 0; page < 2 * count; page++)
-		*(volatile char *)memory_page(&ballast, page % count);
+	for (page = 0; page < count; page++) {
+		*(volatile char *)memory_page(&ballast, page);
+		must(pread(ballast.fd, &byte, 1, page * page_size()) == 1);
+		if (page)
+			must(pread(ballast.fd, &byte, 1,
+				   (page - 1) * page_size()) == 1);
+	}
 	memory_destroy(&ballast);
 }
 
@@ -466,12 +473,11 @@ static inline void reclaim(const struct reclaimer *reclaimer,
  * have to be over.
  */
 #define FORCE_OUT_SECONDS 240
-#define FORCE_OUT_ROUNDS 40
+#define FORCE_OUT_ROUNDS 10
 
 /*
  * Page-out is asynchronous, in that reclaim asks for a page, a worker writes
- * it, and reclaim frees it when it comes by again. So it takes several rounds;
- * and many with the classic LRU, which looks at its active list now and then.
+ * it, and reclaim frees it when it comes by again. So it takes several rounds.
  */
 static inline bool force_out(const struct reclaimer *reclaimer,
 			     const struct memory *memory)
@@ -482,7 +488,7 @@ static inline bool force_out(const struct reclaimer *reclaimer,
 
 	for (round = 0; (left = resident_pages(memory)) > UNSEEN_PAGES;
 	     round++) {
-		if (round && round % 10 == 0)
+		if (round && round % FORCE_OUT_ROUNDS == 0)
 			fprintf(stderr, "# %ju pages stay after %d rounds, %.0f s\n",
 				(uintmax_t)left, round, now() - begin);
 		if (round >= FORCE_OUT_ROUNDS &&

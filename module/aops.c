@@ -224,7 +224,13 @@ struct folio *defpager_get_folio(struct defpager_object *object, pgoff_t index,
 	return folio;
 }
 
-/* Bring one page in; the folio is unlocked when that is done. */
+/*
+ * Bring one page in; the folio is unlocked when that is done.
+ *
+ * Who asks has the invalidate_lock, but he may have looked at the size before he
+ * got it, and what he misses may have been cut off since: no space is promised
+ * behind the end.  It is an error for who faults, and who reads looks again.
+ */
 static int defpager_read_folio(struct file *file, struct folio *folio)
 {
 	struct defpager_object *object = defpager_object(folio->mapping->host);
@@ -239,7 +245,10 @@ static int defpager_read_folio(struct file *file, struct folio *folio)
 		defpager_io_submit(&io);
 		return 0;
 	}
-	ret = defpager_fill(object, folio, false, false);
+	if (folio->index < DIV_ROUND_UP(i_size_read(&object->inode), PAGE_SIZE))
+		ret = defpager_fill(object, folio, false, false);
+	else
+		ret = -ENOSPC;
 	folio_unlock(folio);
 	return ret;
 }

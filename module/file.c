@@ -54,7 +54,10 @@ static ssize_t defpager_read_pages(struct kiocb *iocb, struct iov_iter *to,
 	return ret;
 }
 
-/* Space is wanted only for what has become a hole since it was looked at. */
+/*
+ * Space is wanted only for what has become a hole since it was looked at, or is
+ * behind the end by now.
+ */
 static bool defpager_is_hole_now(ssize_t ret)
 {
 	return ret == -ENOSPC || ret == -EDQUOT;

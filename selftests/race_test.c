@@ -259,4 +259,68 @@ TEST_F_TIMEOUT(race, writing_against_truncation, TIMEOUT)
 	free(buffer);
 }
 
+struct toucher {
+	const struct memory *memory;
+	volatile bool stop;
+	volatile uint64_t touched, refused;
+	pthread_t thread;
+};
+
+static __thread sigjmp_buf on_cut_off;
+
+static void cut_off(int signal)
+{
+	siglongjmp(on_cut_off, signal);
+}
+
+/* False if that ended in SIGBUS; as store_byte(), but for several threads. */
+static bool touch(char *page)
+{
+	if (sigsetjmp(on_cut_off, 1))
+		return false;
+	*(volatile char *)page = 1;
+	return true;
+}
+
+/* Pages of the second half, which are there or not. */
+static void *touch_second_half(void *arg)
+{
+	struct toucher *toucher = arg;
+	uint64_t seed = 1, half = memory_pages(toucher->memory) / 2, page;
+
+	while (!toucher->stop) {
+		page = half + next_random(&seed) % half;
+		if (touch(memory_page(toucher->memory, page)))
+			toucher->touched++;
+		else
+			toucher->refused++;
+	}
+	return NULL;
+}
+
+/* Who has just been told that a page is there may not bring it when it is not. */
+TEST_F_TIMEOUT(race, faults_against_truncation, TIMEOUT)
+{
+	struct sigaction action = { .sa_handler = cut_off }, saved;
+	struct toucher toucher = { .memory = &self->memory };
+	uint64_t touched, refused;
+
+	ASSERT_EQ(0, sigaction(SIGBUS, &action, &saved));
+	ASSERT_EQ(0, pthread_create(&toucher.thread, NULL, touch_second_half,
+				    &toucher));
+	while (now() < self->deadline) {
+		touched = toucher.touched;
+		ASSERT_EQ(0, ftruncate(self->memory.fd, self->memory.size));
+		ASSERT_TRUE(wait_until(toucher.touched > touched + 8));
+		refused = toucher.refused;
+		ASSERT_EQ(0, ftruncate(self->memory.fd, self->memory.size / 2));
+		/* By then, whoever was on his way is there. */
+		ASSERT_TRUE(wait_until(toucher.refused > refused + 1));
+		ASSERT_EQ(0, memory_info(&self->memory).reserved_bytes);
+	}
+	toucher.stop = true;
+	ASSERT_EQ(0, pthread_join(toucher.thread, NULL));
+	ASSERT_EQ(0, sigaction(SIGBUS, &saved, NULL));
+}
+
 TEST_HARNESS_MAIN

@@ -56,6 +56,34 @@ TEST_F_TIMEOUT(paging, sequential_pages_leave_in_runs, TIMEOUT)
 		  after.pages_out - before.pages_out);
 }
 
+/* Who asks puts its pages back by way of the processor's batch, where some stay. */
+#define LRU_BATCH 31
+
+/*
+ * The worker begins while who asks has the pages isolated still: it passes over
+ * those, and comes back. Nobody asks a second time here.
+ */
+TEST_F_TIMEOUT(paging, one_request_is_enough, TIMEOUT)
+{
+	struct memory memory = memory_create(self->reclaimer.pager,
+					     256 * page_size());
+	uint64_t before;
+	uint32_t round;
+
+	pin_to_processor(0);
+	for (round = 1; round <= 8; round++) {
+		fill_all(&memory, round);
+		before = totals(self->reclaimer.pager).pages_out;
+		ASSERT_EQ(0, madvise(memory.map, memory.size, MADV_PAGEOUT));
+		ASSERT_TRUE(wait_until(totals(self->reclaimer.pager).pages_out -
+				       before >=
+				       memory_pages(&memory) - LRU_BATCH));
+		/* Nothing of this is on its way any more when it begins anew. */
+		ASSERT_TRUE(evict(&memory));
+	}
+	memory_destroy(&memory);
+}
+
 TEST_F_TIMEOUT(paging, sequential_page_in_reads_ahead, TIMEOUT)
 {
 	struct defpager_info before, after;

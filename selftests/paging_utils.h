@@ -12,6 +12,7 @@
 #ifndef PAGING_UTILS_H
 #define PAGING_UTILS_H
 
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -67,6 +68,16 @@ static inline uint64_t next_random(uint64_t *state)
 	*state ^= *state >> 7;
 	*state ^= *state << 17;
 	return *state;
+}
+
+/* Keeps the calling thread where it is. */
+static inline void pin_to_processor(int nr)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(nr, &set);
+	must(sched_setaffinity(0, sizeof(set), &set) == 0);
 }
 
 /* --- Files of the kernel ---------------------------------------------- */
@@ -497,6 +508,27 @@ static inline bool force_out(const struct reclaimer *reclaimer,
 		reclaim(reclaimer, memory);
 	}
 	return true;
+}
+
+/*
+ * Asks once for all pages to be written and dropped. MADV_PAGEOUT asks for what
+ * is mapped, and unmaps it. The advice that they are not needed makes other
+ * processors show the pages which they have not yet put where reclaim looks.
+ */
+static inline void ask_to_evict(const struct memory *memory)
+{
+	madvise_pageout(memory);
+	posix_fadvise(memory->fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
+/* Until none is in memory: those whose write had to come first go later. */
+static inline bool evict(const struct memory *memory)
+{
+	double deadline = now() + FORCE_OUT_SECONDS;
+
+	while (resident_pages(memory) && now() < deadline)
+		ask_to_evict(memory);
+	return !resident_pages(memory);
 }
 
 /* --- Faults that are expected ----------------------------------------- */

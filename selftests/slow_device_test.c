@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "contract_utils.h"
+#include "dm_utils.h"
 #include "drain_utils.h"
 #include "slow_utils.h"
 
@@ -315,6 +316,30 @@ TEST_F_TIMEOUT(slow, removals_do_not_wait_for_each_other, TIMEOUT)
 	EXPECT_TRUE(verify(&self->memory, 0, STORED_PAGES, 1));
 	EXPECT_TRUE(verify_all(&striped, 2));
 	memory_destroy(&striped);
+}
+
+/* A slot is its page's until what is being written to it is there, or has failed. */
+TEST_F_TIMEOUT(slow, removal_waits_for_writes, TIMEOUT)
+{
+	struct defpager_segment_info row;
+	struct drain removal;
+
+	segment_new(&self->stores, self->store, MIB(4));
+	slow_set(&self->device, 0, FOR_EVER);
+	fill(&self->memory, 0, STORED_PAGES, 2);
+	ASSERT_TRUE(wait_until(segment_state(self->store, self->segment)
+				.in_flight_bytes == PAGES(STORED_PAGES) ||
+			       (ask_to_evict(&self->memory), false)));
+	drain_start(&removal, self->store, self->segment, -1);
+	EXPECT_TRUE(wait_until(removal.done || in_disk_sleep(removal.tid)));
+	row = segment_state(self->store, self->segment);
+	EXPECT_EQ(PAGES(STORED_PAGES), row.used_bytes);
+	EXPECT_EQ(PAGES(STORED_PAGES), row.in_flight_bytes);
+
+	slow_set(&self->device, 0, 0);
+	EXPECT_EQ(0, drain_end(&removal));
+	EXPECT_TRUE(evict(&self->memory));
+	EXPECT_TRUE(verify(&self->memory, 0, STORED_PAGES, 2));
 }
 
 /* It waits for what its device is to discard; that is nobody else's business. */

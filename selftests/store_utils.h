@@ -175,27 +175,6 @@ static inline struct memory memory_create_in(int pager, int store, uint64_t size
 	return memory;
 }
 
-/*
- * Asks once for all pages to be written and dropped. MADV_PAGEOUT asks for what
- * is mapped, and unmaps it. The advice that they are not needed makes other
- * processors show the pages which they have not yet put where reclaim looks.
- */
-static inline void ask_to_evict(const struct memory *memory)
-{
-	madvise_pageout(memory);
-	posix_fadvise(memory->fd, 0, 0, POSIX_FADV_DONTNEED);
-}
-
-/* Until none is in memory: those whose write had to come first go later. */
-static inline bool evict(const struct memory *memory)
-{
-	double deadline = now() + FORCE_OUT_SECONDS;
-
-	while (resident_pages(memory) && now() < deadline)
-		ask_to_evict(memory);
-	return !resident_pages(memory);
-}
-
 /* How many pages from the first on can be touched. */
 static inline uint64_t touch_all(const struct memory *memory)
 {

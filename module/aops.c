@@ -245,7 +245,7 @@ static int defpager_read_folio(struct file *file, struct folio *folio)
 		defpager_io_submit(&io);
 		return 0;
 	}
-	if (folio->index < DIV_ROUND_UP(i_size_read(&object->inode), PAGE_SIZE))
+	if (folio->index < defpager_object_pages(object))
 		ret = defpager_fill(object, folio, false, false);
 	else
 		ret = -ENOSPC;
@@ -406,7 +406,7 @@ static vm_fault_t defpager_fault_page(struct vm_fault *vmf,
 
 	/* Truncation sets the size under this lock, then waits for folios. */
 	filemap_invalidate_lock_shared(mapping);
-	if (vmf->pgoff < DIV_ROUND_UP(i_size_read(&object->inode), PAGE_SIZE))
+	if (vmf->pgoff < defpager_object_pages(object))
 		folio = defpager_get_folio(object, vmf->pgoff, vmf->gfp_mask,
 					   false);
 	filemap_invalidate_unlock_shared(mapping);
@@ -425,7 +425,7 @@ static vm_fault_t defpager_fault(struct vm_fault *vmf)
 	struct folio *folio;
 	bool failed;
 
-	if (index >= DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE))
+	if (index >= defpager_object_pages(object))
 		return VM_FAULT_SIGBUS;
 	folio = __filemap_get_folio(inode->i_mapping, index, 0, 0);
 	if (!IS_ERR(folio)) {

@@ -106,8 +106,7 @@ struct folio *defpager_edge_folio(struct inode *inode, loff_t pos)
 	struct folio *folio;
 	u64 entry;
 
-	if (!offset_in_page(pos) ||
-	    index >= DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE))
+	if (!offset_in_page(pos) || index >= defpager_object_pages(object))
 		return NULL;
 	entry = defpager_map_get(&object->map, index);
 	if (entry == DEFPAGER_ENTRY_NONE || entry == DEFPAGER_ENTRY_LOST)

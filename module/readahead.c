@@ -110,7 +110,7 @@ static void defpager_read_missed(struct defpager_object *object, pgoff_t index,
 
 	defpager_io_init(&io, REQ_OP_READ, 1);
 	filemap_invalidate_lock_shared(mapping);
-	if (index < DIV_ROUND_UP(i_size_read(&object->inode), PAGE_SIZE)) {
+	if (index < defpager_object_pages(object)) {
 		folio = defpager_add_folio(object, index, gfp);
 		if (!IS_ERR(folio))
 			defpager_read_added(object, &io, folio);
@@ -123,7 +123,7 @@ static void defpager_read_window(struct defpager_object *object,
 				 struct defpager_window window, pgoff_t mark)
 {
 	struct address_space *mapping = object->inode.i_mapping;
-	pgoff_t i, end = DIV_ROUND_UP(i_size_read(&object->inode), PAGE_SIZE);
+	pgoff_t i, end = defpager_object_pages(object);
 	struct defpager_io io;
 	struct blk_plug plug;
 

@@ -286,6 +286,15 @@ static inline struct defpager_object *defpager_object(struct inode *inode)
 	return container_of(inode, struct defpager_object, inode);
 }
 
+/*
+ * The pages up to the end, the last of which may be there in part.  They do not
+ * become fewer while the invalidate_lock or i_rwsem is held.
+ */
+static inline pgoff_t defpager_object_pages(struct defpager_object *object)
+{
+	return DIV_ROUND_UP_ULL(i_size_read(&object->inode), PAGE_SIZE);
+}
+
 /* Requests are counted by log2 of their pages: up to 4 GiB of 4 KiB pages. */
 #define DEFPAGER_REQUEST_SIZES	20
 

@@ -12,7 +12,6 @@
 #include <sys/wait.h>
 
 #include "contract_utils.h"
-#include "dm_utils.h"
 #include "drain_utils.h"
 #include "slow_utils.h"
 
@@ -331,7 +330,7 @@ TEST_F_TIMEOUT(slow, removal_waits_for_writes, TIMEOUT)
 				.in_flight_bytes == PAGES(STORED_PAGES) ||
 			       (ask_to_evict(&self->memory), false)));
 	drain_start(&removal, self->store, self->segment, -1);
-	EXPECT_TRUE(wait_until(removal.done || in_disk_sleep(removal.tid)));
+	EXPECT_TRUE(wait_until(removal.done || sleeps_in_ioctl(removal.tid)));
 	row = segment_state(self->store, self->segment);
 	EXPECT_EQ(PAGES(STORED_PAGES), row.used_bytes);
 	EXPECT_EQ(PAGES(STORED_PAGES), row.in_flight_bytes);
